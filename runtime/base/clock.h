@@ -1,0 +1,43 @@
+/*
+ * clock.h - the monotonic clock in nanoseconds, and its public form in seconds.
+ */
+#ifndef WEFT_RUNTIME_BASE_CLOCK_H
+#define WEFT_RUNTIME_BASE_CLOCK_H
+
+#include <math.h>
+#include <stdint.h>
+#include <time.h>
+
+#define CLOCK_NEVER INT64_MAX
+
+static inline int64_t clock_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Seconds to nanoseconds, rounded up (never early); beyond 292 years, infinity included:
+ * CLOCK_NEVER. */
+static inline int64_t clock_ns(double seconds)
+{
+    if (!(seconds < 9.2e9))
+        return CLOCK_NEVER;
+    if (seconds < -9.2e9)
+        return -CLOCK_NEVER;
+    return (int64_t)ceil(seconds * 1e9);
+}
+
+static inline double clock_seconds(int64_t ns)
+{
+    return ns == CLOCK_NEVER ? (double)INFINITY : (double)ns / 1e9;
+}
+
+/* a + b, where CLOCK_NEVER absorbs. */
+static inline int64_t clock_add_ns(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? -CLOCK_NEVER : CLOCK_NEVER) : sum;
+}
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * suite.h - the main of a libcheck program: runs one suite and says how it went.
+ */
+#ifndef WEFT_TESTS_SUPPORT_SUITE_H
+#define WEFT_TESTS_SUPPORT_SUITE_H
+
+#include <check.h>
+#include <stdlib.h>
+
+/* Runs the suite (each test in a fork, unless CK_FORK=no); the exit status for main. */
+static inline int suite_main(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
