@@ -1,0 +1,215 @@
+/*
+ * weft/error.h - error codes, and error objects with a message, a cause, a context and members.
+ *
+ * Every call that fails returns a negative code: -errno, or a code from the list below that lies
+ * outside errno's range. A code may have an error object with it, which belongs to the calling task
+ * (outside tasks: to the calling thread) until the next failing call there: weft_error_current().
+ * An error object never changes once made, and may be shared by any thread; who gets one from a
+ * call named new, ref, catch or split owns a reference and gives it back with weft_error_unref().
+ */
+#ifndef WEFT_ERROR_H
+#define WEFT_ERROR_H
+
+#include <errno.h>
+#include <stdio.h>
+
+#include <weft/base.h>
+
+/*
+ * Every code of weft's own: X(name, value, text, asyncio's exception). weft_strerror() and
+ * weft_error_name() are made from this list.
+ */
+#define WEFT_ERRORS(X)                                                                        \
+    X(WEFT_ECANCELLED, -ECANCELED, "cancelled", "CancelledError")                             \
+    X(WEFT_ETIMEDOUT, -ETIMEDOUT, "timed out", "TimeoutError")                                \
+    X(WEFT_EINVALIDSTATE, -5001, "invalid state", "InvalidStateError")                        \
+    X(WEFT_ERUNTIME, -5002, "not allowed here", "RuntimeError")                               \
+    X(WEFT_ENOLOOP, -5003, "no running event loop", "RuntimeError")                           \
+    X(WEFT_ENOTASK, -5004, "not inside a task", "RuntimeError")                               \
+    X(WEFT_ELOOPRUNNING, -5005, "the event loop is running", "RuntimeError")                  \
+    X(WEFT_ELOOPCLOSED, -5006, "the event loop is closed", "RuntimeError")                    \
+    X(WEFT_ELOOPSTOPPED, -5007, "the event loop stopped before the future was done",          \
+      "RuntimeError")                                                                         \
+    X(WEFT_EWRONGTHREAD, -5008, "called from a thread other than the loop's", "RuntimeError") \
+    X(WEFT_ESELFAWAIT, -5009, "a task cannot await itself", "RuntimeError")                   \
+    X(WEFT_ECLOSED, -5010, "closed", "RuntimeError")                                          \
+    X(WEFT_ESHUTDOWN, -5011, "the executor was shut down", "RuntimeError")                    \
+    X(WEFT_EINTERRUPTED, -5012, "interrupted", "KeyboardInterrupt")                           \
+    X(WEFT_ESYSTEMEXIT, -5013, "exit requested", "SystemExit")                                \
+    X(WEFT_EQUEUEEMPTY, -5014, "queue empty", "QueueEmpty")                                   \
+    X(WEFT_EQUEUEFULL, -5015, "queue full", "QueueFull")                                      \
+    X(WEFT_EQUEUESHUTDOWN, -5016, "queue shut down", "QueueShutDown")                         \
+    X(WEFT_EBROKENBARRIER, -5017, "broken barrier", "BrokenBarrierError")                     \
+    X(WEFT_EINCOMPLETEREAD, -5018, "incomplete read", "IncompleteReadError")                  \
+    X(WEFT_ELIMITOVERRUN, -5019, "limit overrun", "LimitOverrunError")                        \
+    X(WEFT_ESENDFILE, -5020, "sendfile not available", "SendfileNotAvailableError")           \
+    X(WEFT_EGROUP, -5021, "group of errors", "ExceptionGroup")                                \
+    X(WEFT_EPANIC, -5022, "an error without a code", "Exception")
+
+#define WEFT_ERROR_ENUM(name, value, text, asyncio) name = value,
+enum { WEFT_ERRORS(WEFT_ERROR_ENUM) WEFT_ERROR_NONE_ = 0 };
+#undef WEFT_ERROR_ENUM
+
+WEFT_BEGIN
+
+/**
+ * weft_strerror - the text of an error code, never NULL
+ * @code: negative, from this header or -errno
+ *
+ * Context: any thread; the text is valid for ever for weft's own codes, else until the thread's
+ * next call Return:  a text asyncio: str(exception)
+ */
+WEFT_API const char *weft_strerror(int code);
+
+/**
+ * weft_error_name - the name of a code, such as "WEFT_ECANCELLED" or "EPIPE"; "?" for an unknown
+ * one
+ * @code: negative
+ *
+ * Context: any thread
+ * Return:  a constant
+ * asyncio: type(exception).__name__
+ */
+WEFT_API const char *weft_error_name(int code);
+
+/**
+ * weft_fail - make an error with a message the current one, and return its code
+ * @code:   negative
+ * @format: printf's, for the message; may be NULL
+ *
+ * `return weft_fail(-EIO, "disk %s", name);` is what `raise OSError(...)` is in asyncio. When there
+ * is no memory for the object, the code alone stands.
+ *
+ * Context: any thread
+ * Return:  code
+ * asyncio: raise
+ */
+WEFT_API int weft_fail(int code, const char *format, ...) WEFT_PRINTF(2, 3);
+
+/**
+ * weft_fail_from - as weft_fail(), with the error that caused this one
+ * @cause: borrowed; may be NULL
+ *
+ * Context: any thread
+ * Return:  code
+ * asyncio: raise ... from cause
+ */
+WEFT_API int weft_fail_from(weft_error *cause, int code, const char *format, ...) WEFT_PRINTF(3, 4);
+
+/**
+ * weft_raise - make an error object the current one, and return its code
+ * @error: its reference passes to the call; NULL is refused with -EINVAL
+ *
+ * Context: any thread
+ * Return:  the error's code
+ * asyncio: raise error
+ */
+WEFT_API int weft_raise(weft_error *error);
+
+/**
+ * weft_error_current - the error object of the call that failed last in this task (or thread)
+ *
+ * Context: any thread
+ * Return:  borrowed, valid until the next failing call here; NULL if that failure had no object
+ * asyncio: sys.exception()
+ */
+WEFT_API weft_error *weft_error_current(void);
+
+/**
+ * weft_catch - take the current error away, so that it is nobody's current error any more
+ * @code: the code that was returned with it; when the current error has another one (or there is
+ * none), a plain object is made for the code
+ *
+ * Context: any thread
+ * Return:  owned by the caller; NULL with errno ENOMEM, or EINVAL for a code that is not negative
+ * asyncio: except ... as error
+ */
+WEFT_API weft_error *weft_catch(int code);
+
+/* Storage of an `except` block; see weft_except_begin(). */
+typedef struct weft_except {
+    weft_error *error;
+    struct weft_except *outer;
+} weft_except;
+
+/**
+ * weft_except_begin - enter the handling of an error: what fails until weft_except_end() gets it as
+ * context
+ * @scope: the caller's storage, until weft_except_end()
+ * @code:  the code that is being handled
+ *
+ * Blocks nest; each must be ended by the task (or thread) that began it, innermost first.
+ *
+ * Context: any thread
+ * Return:  borrowed: the error that is being handled; NULL when there is no memory for one
+ * asyncio: except:
+ */
+WEFT_API weft_error *weft_except_begin(weft_except *scope, int code);
+
+/* Leave an `except` block; see weft_except_begin(). */
+WEFT_API void weft_except_end(weft_except *scope);
+
+/**
+ * weft_error_new - make an error object
+ * @code:   negative, else NULL with errno EINVAL
+ * @format: printf's, for the message; NULL for none
+ *
+ * Context: any thread
+ * Return:  owned by the caller; NULL with errno ENOMEM
+ * asyncio: Exception(message)
+ */
+WEFT_API weft_error *weft_error_new(int code, const char *format, ...) WEFT_PRINTF(2, 3);
+
+/**
+ * weft_error_group - make an error of code WEFT_EGROUP that holds others
+ * @message: copied
+ * @errors:  borrowed; each gets a further reference
+ * @count:   at least one: an empty group cannot be made
+ *
+ * Context: any thread
+ * Return:  owned by the caller; NULL with errno EINVAL or ENOMEM
+ * asyncio: ExceptionGroup(message, errors)
+ */
+WEFT_API weft_error *weft_error_group(const char *message, weft_error *const *errors, size_t count);
+
+/* Whether an error belongs to the wanted ones; see weft_error_split(). */
+typedef int (*weft_error_predicate)(const weft_error *error, void *arg);
+
+/**
+ * weft_error_split - part an error by kind, groups inside groups included
+ * @error:     borrowed
+ * @wanted:    asked for every error, whole groups first
+ * @ret_match: the matching part, NULL if nothing matches; owned by the caller
+ * @ret_rest:  what is left, NULL if everything matches; owned by the caller
+ *
+ * Context: any thread
+ * Return:  0, or -ENOMEM with both left alone
+ * asyncio: ExceptionGroup.split(); except*
+ */
+WEFT_API int weft_error_split(weft_error *error, weft_error_predicate wanted, void *arg,
+                              weft_error **ret_match, weft_error **ret_rest);
+
+/* Another reference to the error; NULL is passed through. Any thread. */
+WEFT_API weft_error *weft_error_ref(weft_error *error);
+
+/* Gives a reference back; the last one frees. NULL is allowed. Any thread. */
+WEFT_API void weft_error_unref(weft_error *error);
+
+WEFT_API int weft_error_code(const weft_error *error);            /* 0 for NULL */
+WEFT_API const char *weft_error_message(const weft_error *error); /* NULL if it has none */
+WEFT_API weft_error *weft_error_cause(const weft_error *error);   /* borrowed, or NULL */
+WEFT_API weft_error *weft_error_context(const weft_error *error); /* borrowed, or NULL */
+WEFT_API size_t weft_error_count(const weft_error *error);        /* members of a group, else 0 */
+WEFT_API weft_error *weft_error_at(const weft_error *error, size_t index); /* borrowed, or NULL */
+
+/**
+ * weft_error_print - write the error, its causes and contexts, and the members of groups, as
+ * indented lines
+ *
+ * Context: any thread
+ */
+WEFT_API void weft_error_print(const weft_error *error, FILE *file);
+
+WEFT_END
+
+#endif

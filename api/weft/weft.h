@@ -1,0 +1,16 @@
+/*
+ * weft/weft.h - all of weft: asyncio for C, on every core.
+ */
+#ifndef WEFT_WEFT_H
+#define WEFT_WEFT_H
+
+#include <weft/base.h>
+#include <weft/error.h>
+#include <weft/future.h>
+#include <weft/loop.h>
+#include <weft/runner.h>
+#include <weft/task.h>
+#include <weft/thread.h>
+#include <weft/timeout.h>
+
+#endif
