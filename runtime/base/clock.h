@@ -17,15 +17,19 @@ static inline int64_t clock_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Seconds to nanoseconds, rounded up (never early); beyond 292 years, infinity included:
- * CLOCK_NEVER. */
+/*
+ * The first nanosecond that is not early: the smallest whose clock_seconds() reaches seconds. (A
+ * plain ceil() makes 67000001 of 0.067, because the product is inexact.) Below 0 it may be one more.
+ * Beyond 292 years, infinity included: CLOCK_NEVER.
+ */
 static inline int64_t clock_ns(double seconds)
 {
     if (!(seconds < 9.2e9))
         return CLOCK_NEVER;
     if (seconds < -9.2e9)
         return -CLOCK_NEVER;
-    return (int64_t)ceil(seconds * 1e9);
+    int64_t ns = (int64_t)(seconds * 1e9);
+    return (double)ns / 1e9 < seconds ? ns + 1 : ns;
 }
 
 static inline double clock_seconds(int64_t ns)
@@ -33,10 +37,12 @@ static inline double clock_seconds(int64_t ns)
     return ns == CLOCK_NEVER ? (double)INFINITY : (double)ns / 1e9;
 }
 
-/* a + b, where CLOCK_NEVER absorbs. */
+/* a + b, where CLOCK_NEVER absorbs and a sum that does not fit is never, or always. */
 static inline int64_t clock_add_ns(int64_t a, int64_t b)
 {
     int64_t sum;
+    if (a == CLOCK_NEVER || b == CLOCK_NEVER)
+        return CLOCK_NEVER;
     return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? -CLOCK_NEVER : CLOCK_NEVER) : sum;
 }
 
