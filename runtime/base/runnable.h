@@ -1,0 +1,35 @@
+/*
+ * runnable.h - something that a loop will run: one entry of a ready queue, an inbox or a ring.
+ *
+ * It is embedded in what it runs (a task, a handle, a timer), which run() finds from the address.
+ * A runnable is in at most one queue at a time, and `next` belongs to that queue: nobody else may
+ * read or write it until the queue has given the runnable back. Chains are linked through `next`
+ * and end with NULL.
+ */
+#ifndef WEFT_RUNTIME_BASE_RUNNABLE_H
+#define WEFT_RUNTIME_BASE_RUNNABLE_H
+
+#include <stddef.h>
+
+struct weft_loop;
+
+struct runnable {
+    struct runnable *next;
+    void (*run)(struct runnable *self, struct weft_loop *loop);
+};
+
+/* Turn a NULL-terminated chain round in place; returns its new first. */
+static inline struct runnable *runnable_reverse(struct runnable *first)
+{
+    struct runnable *reversed = NULL;
+
+    while (first) {
+        struct runnable *next = first->next;
+        first->next = reversed;
+        reversed = first;
+        first = next;
+    }
+    return reversed;
+}
+
+#endif
