@@ -27,6 +27,8 @@ enum fault_site {
     FAULT_FUTEX,
     FAULT_SIGALTSTACK,
     FAULT_MEMBARRIER,
+    FAULT_OPEN,
+    FAULT_SIGACTION,
     FAULT_SITES
 };
 

@@ -9,10 +9,12 @@
 #define WEFT_RUNTIME_BASE_SYS_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -72,6 +74,14 @@ static inline int sys_thread_create(pthread_t *ret_thread, void *(*entry)(void *
     return -error;
 }
 
+/* How many CPUs the calling thread may run on: at least 1. */
+static inline int sys_cpus_usable(void)
+{
+    cpu_set_t set[8]; /* 8192 of them */
+    int n = sched_getaffinity(0, sizeof(set), set) ? 0 : CPU_COUNT_S(sizeof(set), set);
+    return n > 0 ? n : 1;
+}
+
 static inline int sys_epoll_create(void)
 {
     SYS_FAIL_IF(FAULT_EPOLL_CREATE);
@@ -114,6 +124,19 @@ static inline int sys_eventfd(void)
     return fd < 0 ? -errno : fd;
 }
 
+static inline int sys_open(const char *path, int flags)
+{
+    SYS_FAIL_IF(FAULT_OPEN);
+    int fd = open(path, flags | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* The descriptor is gone whatever close() answers. */
+static inline void sys_close(int fd)
+{
+    close(fd);
+}
+
 static inline ssize_t sys_read(int fd, void *buffer, size_t bytes)
 {
     SYS_FAIL_IF(FAULT_READ);
@@ -152,6 +175,13 @@ static inline int sys_sigaltstack(const stack_t *stack, stack_t *ret_old)
 {
     SYS_FAIL_IF(FAULT_SIGALTSTACK);
     return sigaltstack(stack, ret_old) ? -errno : 0;
+}
+
+static inline int sys_sigaction(int number, const struct sigaction *action,
+                                struct sigaction *ret_old)
+{
+    SYS_FAIL_IF(FAULT_SIGACTION);
+    return sigaction(number, action, ret_old) ? -errno : 0;
 }
 
 static inline int sys_membarrier(int command)
