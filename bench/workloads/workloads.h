@@ -1,0 +1,21 @@
+/*
+ * workloads.h - one function a workload, each in the file of its name: runs it and prints samples.
+ */
+#ifndef WEFT_BENCH_WORKLOADS_WORKLOADS_H
+#define WEFT_BENCH_WORKLOADS_WORKLOADS_H
+
+#include <stdint.h>
+
+void workload_yield(void);
+void workload_spawn_join(void);
+void workload_pingpong_local(void);
+void workload_pingpong_cross(void);
+void workload_skynet_1(void);
+void workload_skynet_2(void);
+void workload_mem(uint64_t tasks, uint64_t sleep_ms);
+void workload_timers(void);
+void workload_offload(void);
+void workload_submit(void);
+void workload_parallel(void);
+
+#endif
