@@ -1,0 +1,315 @@
+/*
+ * pool.c - the pool from the submitters' side: the queue and its bound, cancelling, and the rule by
+ * which threads are notified. See pool.h for what it promises and pool_core.h for its invariants.
+ *
+ * Measured: see the end of pool_core.h.
+ */
+#include "threadpool/pool_core.h"
+
+/* After a failed creation, no thread is created for this long while others are there. */
+#define START_AGAIN_NS INT64_C(100000000)
+
+/* Looks at the lock before sleeping for it: some 2 us, several times as long as it is held. */
+#define LOCK_SPIN_MAX 100
+
+void wf_pool_lock_slow(struct pool_lock *lock)
+{
+    for (uint32_t i = 0; i < lock->spin_max; i++) {
+        uint32_t free = 0;
+        cpu_relax();
+        if (atomic_load_explicit(&lock->word, memory_order_relaxed) == 0 &&
+            atomic_compare_exchange_strong_explicit(&lock->word, &free, 1, memory_order_acquire,
+                                                    memory_order_relaxed))
+            return;
+    }
+    /* Held as 2 from here on, also by us: whoever gives it back looks for another sleeper. Acquire
+     * as in pool_lock(). */
+    while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire) != 0)
+        sys_futex_wait(&lock->word, 2, CLOCK_NEVER);
+}
+
+int wf_pool_default_threads(void)
+{
+    int threads = sys_cpus_usable() + 4;
+    return threads > 32 ? 32 : threads;
+}
+
+int wf_pool_new(struct pool **ret_pool, const struct pool_options *options)
+{
+    if (options->max_threads < 0 || options->idle_timeout_ns < 0)
+        return -EINVAL;
+    struct pool *pool = mem_alloc_line(sizeof(*pool));
+    if (!pool)
+        return -ENOMEM;
+    memset(pool, 0, sizeof(*pool));
+
+    bool alone = sys_cpus_usable() == 1; /* then nobody makes progress while we spin */
+    pool_lock_init(&pool->lock, alone ? 0 : LOCK_SPIN_MAX);
+    pool->max_threads =
+        (unsigned)(options->max_threads ? options->max_threads : wf_pool_default_threads());
+    pool->queue_max = options->queue_max ? options->queue_max : POOL_QUEUE_MAX;
+    pool->idle_timeout_ns =
+        options->idle_timeout_ns ? options->idle_timeout_ns : POOL_IDLE_TIMEOUT_NS;
+    pool->spin_ns = alone ? -1 : options->spin_ns ? options->spin_ns : POOL_SPIN_NS;
+    pool->gap_ns = pool->spin_ns;
+    strncpy(pool->name, options->name ? options->name : "weft-pool", sizeof(pool->name) - 1);
+    *ret_pool = pool;
+    return 0;
+}
+
+/* ---- the queue; with the lock held ---- */
+
+void wf_pool_queue_push(struct pool *pool, struct pool_job *job)
+{
+    job->state = POOL_JOB_QUEUED;
+    job->next = NULL;
+    job->prev = pool->last;
+    *(pool->last ? &pool->last->next : &pool->first) = job;
+    pool->last = job;
+    pool->queued++;
+}
+
+void wf_pool_queue_remove(struct pool *pool, struct pool_job *job)
+{
+    *(job->prev ? &job->prev->next : &pool->first) = job->next;
+    *(job->next ? &job->next->prev : &pool->last) = job->prev;
+    pool->queued--;
+}
+
+static void waiting_push(struct pool *pool, struct pool_waiter *waiter, struct pool_job *job)
+{
+    waiter->job = job;
+    job->state = POOL_JOB_WAITING;
+    waiter->next = NULL;
+    waiter->prev = pool->waiting_last;
+    *(pool->waiting_last ? &pool->waiting_last->next : &pool->waiting) = waiter;
+    pool->waiting_last = waiter;
+    pool->num_waiting++;
+}
+
+static void waiting_remove(struct pool *pool, struct pool_waiter *waiter)
+{
+    *(waiter->prev ? &waiter->prev->next : &pool->waiting) = waiter->next;
+    *(waiter->next ? &waiter->next->prev : &pool->waiting_last) = waiter->prev;
+    pool->num_waiting--;
+}
+
+void wf_pool_admit(struct pool *pool, struct pool_todo *todo)
+{
+    struct pool_waiter *waiter = pool->waiting;
+    if (!waiter || pool->queued >= pool->queue_max)
+        return;
+    waiting_remove(pool, waiter);
+    wf_pool_queue_push(pool, waiter->job);
+    waiter->job = NULL;
+    todo->room = waiter;
+}
+
+/* ---- notifying threads ---- */
+
+void wf_pool_idle_remove(struct pool *pool, struct worker *worker)
+{
+    *(worker->idle_prev ? &worker->idle_prev->idle_next : &pool->idle) = worker->idle_next;
+    if (worker->idle_next)
+        worker->idle_next->idle_prev = worker->idle_prev;
+    if (pool->spinner == worker)
+        pool->spinner = NULL;
+    worker->idle = false;
+    pool->num_idle--;
+}
+
+bool wf_pool_worker_notify(struct pool *pool, struct worker *worker)
+{
+    wf_pool_idle_remove(pool, worker);
+    worker->notified = true;
+    pool->notified++;
+    /* Relaxed: the lock orders all that the worker will read. The exchange decides against its
+     * falling asleep (worker_spin()): either it sees this value, or we see that it sleeps. */
+    return atomic_exchange_explicit(&worker->word, WORKER_NOTIFIED, memory_order_relaxed) ==
+           WORKER_SLEEPS;
+}
+
+int wf_pool_notify(struct pool *pool, struct pool_todo *todo, bool submits)
+{
+    if (pool->notified || !pool->queued)
+        return 0;
+
+    struct worker *worker = pool->spinner;
+    if (!worker || atomic_load_explicit(&worker->word, memory_order_relaxed) != WORKER_SPINS)
+        worker = pool->idle;
+    if (worker) {
+        if (wf_pool_worker_notify(pool, worker)) {
+            todo->wake = &worker->word;
+            if (submits)
+                worker->gap_ns = clock_now_ns() - worker->idle_since_ns;
+        }
+        return 0;
+    }
+
+    unsigned threads = pool->live + pool->starting;
+    if (threads == pool->max_threads)
+        return 0;
+    if (threads == 0) {
+        pthread_t thread; /* knows itself */
+        int rc = sys_thread_create(&thread, wf_pool_thread, pool);
+        if (rc < 0)
+            return rc;
+    } else {
+        if (pool->start_again_ns && clock_now_ns() < pool->start_again_ns)
+            return 0;
+        todo->start = true;
+    }
+    pool->starting++;
+    pool->notified++;
+    return 0;
+}
+
+/* A creation outside the lock failed. By C5 other threads are there for what is queued, unless a
+ * job has ended the last one. */
+static void start_failed(struct pool *pool)
+{
+    struct pool_todo todo = {0};
+    struct pool_end end = {0};
+
+    pool_lock(&pool->lock);
+    pool->starting--;
+    pool->notified--;
+    pool->start_again_ns = clock_now_ns() + START_AGAIN_NS;
+    wf_pool_settle(pool, &todo, &end);
+    pool_unlock(&pool->lock);
+
+    wf_pool_do(pool, &todo);
+    wf_pool_do_end(pool, &end);
+}
+
+void wf_pool_do(struct pool *pool, struct pool_todo *todo)
+{
+    if (todo->wake)
+        sys_futex_wake(todo->wake, 1);
+    if (todo->start) {
+        pthread_t thread;
+        if (sys_thread_create(&thread, wf_pool_thread, pool) < 0)
+            start_failed(pool);
+    }
+    if (todo->room)
+        todo->room->room(todo->room, 0);
+}
+
+/* ---- submitting ---- */
+
+/* With the lock held: takes the job, or tells why not. */
+static int accept_job(struct pool *pool, struct pool_job *job, struct pool_todo *todo)
+{
+    wf_pool_queue_push(pool, job);
+    int rc = wf_pool_notify(pool, todo, true);
+    if (rc < 0)
+        wf_pool_queue_remove(pool, job);
+    return rc;
+}
+
+int wf_pool_submit_wait(struct pool *pool, struct pool_job *job, struct pool_waiter *waiter)
+{
+    struct pool_todo todo = {0};
+    int rc;
+
+    pool_lock(&pool->lock);
+    if (pool->closed) {
+        rc = -ESHUTDOWN;
+    } else if (pool->queued < pool->queue_max) {
+        rc = accept_job(pool, job, &todo);
+    } else {
+        waiting_push(pool, waiter, job);
+        rc = 1;
+    }
+    pool_unlock(&pool->lock);
+    wf_pool_do(pool, &todo);
+    return rc;
+}
+
+/* A thread that waits for room. */
+struct blocked {
+    struct pool_waiter waiter;
+    int status;            /* written before told */
+    _Atomic uint32_t told; /* written by blocked_room(), once */
+};
+
+static void blocked_room(struct pool_waiter *waiter, int status)
+{
+    struct blocked *blocked = (struct blocked *)waiter;
+    _Atomic uint32_t *word = &blocked->told;
+    blocked->status = status;
+    /* Release, with the acquire in submit_blocking(). From here on the waiter may be gone: the wake
+     * uses no more than its address. */
+    atomic_store_explicit(word, 1, memory_order_release);
+    sys_futex_wake(word, 1);
+}
+
+static int submit_blocking(struct pool *pool, struct pool_job *job)
+{
+    struct blocked blocked = {.waiter.room = blocked_room};
+    int rc = wf_pool_submit_wait(pool, job, &blocked.waiter);
+    if (rc != 1)
+        return rc;
+    while (!atomic_load_explicit(&blocked.told, memory_order_acquire))
+        sys_futex_wait(&blocked.told, 0, CLOCK_NEVER);
+    return blocked.status;
+}
+
+int wf_pool_submit(struct pool *pool, struct pool_job *job, enum pool_when_full when_full)
+{
+    struct pool_todo todo = {0};
+    int rc;
+
+    pool_lock(&pool->lock);
+    if (pool->closed)
+        rc = -ESHUTDOWN;
+    else if (pool->queued < pool->queue_max || (when_full == POOL_BLOCK && wf_pool_is_inside(pool)))
+        rc = accept_job(pool, job, &todo);
+    else
+        rc = -EAGAIN;
+    bool full = rc == -EAGAIN && pool->queued >= pool->queue_max;
+    pool_unlock(&pool->lock);
+    wf_pool_do(pool, &todo);
+    return full && when_full == POOL_BLOCK ? submit_blocking(pool, job) : rc;
+}
+
+bool wf_pool_cancel(struct pool *pool, struct pool_job *job)
+{
+    struct pool_todo todo = {0};
+
+    pool_lock(&pool->lock);
+    bool queued = job->state == POOL_JOB_QUEUED;
+    if (queued) {
+        wf_pool_queue_remove(pool, job);
+        job->state = POOL_JOB_CANCELLED;
+        wf_pool_admit(pool, &todo);
+    }
+    pool_unlock(&pool->lock);
+    wf_pool_do(pool, &todo);
+    return queued;
+}
+
+bool wf_pool_waiter_cancel(struct pool *pool, struct pool_waiter *waiter)
+{
+    pool_lock(&pool->lock);
+    bool waiting = waiter->job != NULL;
+    if (waiting) {
+        waiting_remove(pool, waiter);
+        waiter->job->state = POOL_JOB_CANCELLED;
+        waiter->job = NULL;
+    }
+    pool_unlock(&pool->lock);
+    return waiting;
+}
+
+void wf_pool_count(struct pool *pool, struct pool_counts *ret_counts)
+{
+    pool_lock(&pool->lock);
+    *ret_counts = (struct pool_counts){
+        .threads = pool->live + pool->starting,
+        .idle = pool->num_idle,
+        .queued = pool->queued,
+        .waiting = pool->num_waiting,
+    };
+    pool_unlock(&pool->lock);
+}
