@@ -33,10 +33,14 @@
  * timers that are too near for the wheel.
  *
  * A slot that is due gets sorted, for it is wider than a nanosecond. Timers are mostly armed in
- * order of deadline, so the sort is a natural merge sort: linear on what is sorted already, such as
- * a million equal deadlines.
+ * order of deadline, so this begins as a natural merge sort, linear on what is sorted already, such
+ * as a million equal deadlines. If the slot proves to be a jumble, it is spread by the next digit
+ * over the slots below and each of those sorted in turn: what would have happened, had the loop
+ * come by more often.
  */
 #include "runtime/time/wheel.h"
+
+enum { MERGE_MAX = 3 }; /* Runs that are merged; measured: where there are more, digits win. */
 
 /* A chain through next in ascending order, ended by NULL; first is NULL if it is empty. */
 struct run {
@@ -162,78 +166,113 @@ void wf_wheel_init(struct wheel *w, int64_t now_ns)
     }
 }
 
-/* Adds all timers of a list to what is due. By W2 a slot's sort need not look beyond the slot. */
-static void take_due(struct timer *head, struct sorter *sorter, struct run *due)
+/* What one advance gathers. */
+struct harvest {
+    struct run due;            /* taken so far, in order */
+    struct timer *later;       /* what is not due of the slot that now fell into: a chain */
+    struct timer **later_link; /* its end */
+    struct sorter sorter;
+};
+
+static void take_slots(struct wheel *w, struct harvest *h, unsigned level, uint64_t slots);
+
+/* Whether a timer is due; one that is not is put by. */
+static inline bool harvest_is_due(struct harvest *h, struct timer *t, int64_t now_ns)
+{
+    if (t->when_ns <= now_ns)
+        return true;
+    *h->later_link = t;
+    h->later_link = &t->next;
+    return false;
+}
+
+/* Spreads what is due of a chain from a slot over the slots one level down. */
+static void scatter(struct wheel *w, struct harvest *h, unsigned level, struct timer *chain)
+{
+    for (struct timer *t = chain, *next; t; t = next) {
+        next = t->next;
+        if (!harvest_is_due(h, t, w->now_ns))
+            continue;
+        unsigned slot = time_digit(t->when_ns, level - 1);
+        w->occupied[level - 1] |= UINT64_C(1) << slot;
+        timer_list_push(&w->slots[level - 1][slot], t);
+    }
+}
+
+/*
+ * Takes what is due of a list from a slot of the level, in order. By W2 it comes after all that was
+ * taken before. If merging turns out to be much work, the list is sorted by its next digit instead,
+ * in the slots below: they have been taken already, and so are free.
+ */
+static void take_list(struct wheel *w, struct harvest *h, unsigned level, struct timer *head)
 {
     for (struct timer *t = list_take(head), *next; t; t = next) {
         next = t->next;
-        sorter_add(sorter, t);
+        if (!harvest_is_due(h, t, w->now_ns))
+            continue;
+        sorter_add(&h->sorter, t);
+        if (h->sorter.runs == MERGE_MAX && level) {
+            scatter(w, h, level, sorter_take(&h->sorter).first);
+            scatter(w, h, level, next);
+            take_slots(w, h, level - 1, UINT64_MAX);
+            return;
+        }
     }
-    *due = run_merge(*due, sorter_take(sorter));
+    h->due = run_merge(h->due, sorter_take(&h->sorter));
 }
 
-/* The same for the given slots of a level, from left to right. */
-static void take_due_slots(struct wheel *w, unsigned level, uint64_t slots, struct sorter *sorter,
-                           struct run *due)
+/* The same for those of a level's slots that are given by their bits, from left to right. */
+static void take_slots(struct wheel *w, struct harvest *h, unsigned level, uint64_t slots)
 {
     slots &= w->occupied[level];
+    if (!slots)
+        return;
     w->occupied[level] &= ~slots;
     if (!w->occupied[level])
         w->levels &= ~(UINT32_C(1) << level);
     for (; slots; slots &= slots - 1)
-        take_due(&w->slots[level][__builtin_ctzll(slots)], sorter, due);
+        take_list(w, h, level, &w->slots[level][__builtin_ctzll(slots)]);
 }
 
 struct timer *wf_wheel_advance(struct wheel *w, int64_t now_ns)
 {
-    struct sorter sorter;
-    sorter.run.first = NULL;
-    sorter.runs = 0;
-    struct run due = {NULL, NULL};
+    struct harvest h;
+    h.due.first = NULL;
+    h.later_link = &h.later;
+    h.sorter.run.first = NULL;
+    h.sorter.runs = 0;
 
     if (now_ns == CLOCK_NEVER)
         now_ns = CLOCK_NEVER - 1; /* see wf_wheel_init() */
-    take_due(&w->due, &sorter, &due);
+    if (!timer_list_is_empty(&w->due))
+        take_list(w, &h, 0, &w->due);
 
     if (now_ns > w->now_ns) {
-        uint64_t key = (uint64_t)now_ns ^ (UINT64_C(1) << 63);
-        uint64_t differs = (uint64_t)now_ns ^ (uint64_t)w->now_ns;
-        unsigned top = (63u - (unsigned)__builtin_clzll(differs)) / WHEEL_DIGIT_BITS;
-        unsigned digit = (unsigned)(key >> (top * WHEEL_DIGIT_BITS)) % WHEEL_SLOTS;
-        uint64_t bit = UINT64_C(1) << digit;
-
+        unsigned top = time_level(now_ns, w->now_ns);
+        uint64_t bit = UINT64_C(1) << time_digit(now_ns, top);
         w->now_ns = now_ns;
         uint32_t below = w->levels & ((UINT32_C(1) << top) - 1);
         for (; below; below &= below - 1)
-            take_due_slots(w, (unsigned)__builtin_ctz(below), UINT64_MAX, &sorter, &due);
-        take_due_slots(w, top, bit - 1, &sorter, &due);
-
-        if (w->occupied[top] & bit) {
-            w->occupied[top] &= ~bit;
-            if (!w->occupied[top])
-                w->levels &= ~(UINT32_C(1) << top);
-            for (struct timer *t = list_take(&w->slots[top][digit]), *next; t; t = next) {
-                next = t->next;
-                if (t->when_ns <= now_ns)
-                    sorter_add(&sorter, t);
-                else
-                    wheel_place(w, t);
-            }
-            due = run_merge(due, sorter_take(&sorter));
+            take_slots(w, &h, (unsigned)__builtin_ctz(below), UINT64_MAX);
+        take_slots(w, &h, top, bit | (bit - 1));
+        *h.later_link = NULL;
+        for (struct timer *t = h.later, *next; t; t = next) {
+            next = t->next;
+            wheel_place(w, t);
         }
     }
 
     for (struct timer *t = list_take(&w->pending), *next; t; t = next) {
         next = t->next;
-        if (t->when_ns != CLOCK_NEVER)
-            t->when_ns = clock_add_ns(w->now_ns, t->when_ns);
+        t->when_ns = clock_add_ns(w->now_ns, t->when_ns);
         if (t->when_ns <= w->now_ns)
-            sorter_add(&sorter, t);
+            sorter_add(&h.sorter, t);
         else
             wheel_place(w, t);
     }
-    due = run_merge(due, sorter_take(&sorter)); /* the one step that may not simply append */
-    return due.first;
+    if (h.sorter.run.first) /* the one time that merging may have to do more than append */
+        h.due = run_merge(h.due, sorter_take(&h.sorter));
+    return h.due.first;
 }
 
 int64_t wf_wheel_next_ns(struct wheel *w)

@@ -87,15 +87,27 @@ static inline bool timer_is_armed(const struct timer *t)
     return t->next != NULL;
 }
 
+/* The highest digit in which two different times differ. */
+static inline unsigned time_level(int64_t a_ns, int64_t b_ns)
+{
+    uint64_t differs = (uint64_t)a_ns ^ (uint64_t)b_ns;
+    return (63u - (unsigned)__builtin_clzll(differs)) / WHEEL_DIGIT_BITS;
+}
+
+/* A digit of a time, counted from INT64_MIN so that later times have greater digits. */
+static inline unsigned time_digit(int64_t ns, unsigned level)
+{
+    uint64_t since_min = (uint64_t)ns ^ (UINT64_C(1) << 63);
+    return (unsigned)(since_min >> (level * WHEEL_DIGIT_BITS)) % WHEEL_SLOTS;
+}
+
 /* Puts a timer with its deadline and sequence set where W1 and W2 want it. */
 static inline void wheel_place(struct wheel *w, struct timer *t)
 {
     struct timer *head = &w->due;
     if (t->when_ns > w->now_ns) {
-        uint64_t key = (uint64_t)t->when_ns ^ (UINT64_C(1) << 63); /* unsigned, in the same order */
-        uint64_t differs = (uint64_t)t->when_ns ^ (uint64_t)w->now_ns;
-        unsigned level = (63u - (unsigned)__builtin_clzll(differs)) / WHEEL_DIGIT_BITS;
-        unsigned slot = (unsigned)(key >> (level * WHEEL_DIGIT_BITS)) % WHEEL_SLOTS;
+        unsigned level = time_level(t->when_ns, w->now_ns);
+        unsigned slot = time_digit(t->when_ns, level);
         w->occupied[level] |= UINT64_C(1) << slot;
         w->levels |= UINT32_C(1) << level;
         head = &w->slots[level][slot];
