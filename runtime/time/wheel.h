@@ -17,7 +17,7 @@
 
 #define WHEEL_DIGIT_BITS 6
 #define WHEEL_SLOTS      (1 << WHEEL_DIGIT_BITS)
-#define WHEEL_LEVELS     11 /* 11 digits of 6 bits: every int64_t has its slot, nothing is clamped */
+#define WHEEL_LEVELS     11 /* digits of 6 bits that hold every int64_t: nothing is clamped */
 
 /*
  * A deadline. All zero is a timer that is not armed. While it is armed it must neither move nor be
