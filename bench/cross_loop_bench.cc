@@ -17,7 +17,11 @@
 namespace
 {
 
-/* What the caller sends: the future to complete, and the one that brings the next message. */
+/*
+ * What the caller sends: the future to complete, and the one that brings the next message. Each has
+ * a reference that goes to the receiver: who completes a future must have one, or the waiting task
+ * could free it too early.
+ */
 struct message {
     weft_future *reply;
     weft_future *next; /* NULL: the last message */
@@ -32,8 +36,10 @@ int answer(void *arg, void **)
         if (int error = weft_join(request, &received))
             return error;
         auto *message = static_cast<struct message *>(received);
+        weft_future *reply = message->reply;
         request = message->next;
-        weft_future_set_result(message->reply, nullptr);
+        weft_future_set_result(reply, nullptr);
+        weft_unref(reply);
     }
     return 0;
 }
@@ -44,7 +50,7 @@ class Caller
   public:
     explicit Caller(weft_loop *loop) : request_(weft_create_future())
     {
-        task_ = weft_create_task_on(loop, answer, request_, nullptr);
+        task_ = weft_create_task_on(loop, answer, weft_ref(request_), nullptr);
     }
     void round_trip()
     {
@@ -59,11 +65,12 @@ class Caller
   private:
     void send(weft_future *next)
     {
-        struct message message = {weft_create_future(), next};
-        weft_future *request = request_;
+        weft_future *reply = weft_create_future();
+        struct message message = {weft_ref(reply), weft_ref(next)};
+        weft_future_set_result(request_, &message);
+        weft_unref(request_);
         request_ = next;
-        weft_future_set_result(request, &message);
-        if (weft_join(message.reply, nullptr) != 0)
+        if (weft_join(reply, nullptr) != 0)
             bench_failed = "weft_join";
     }
 

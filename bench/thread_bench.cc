@@ -85,9 +85,14 @@ void submit(benchmark::State &state)
 }
 BENCHMARK(submit)->UseRealTime();
 
+/* arg is a reference of its own: the waiting thread may be done with the future before this call.
+ */
 int complete(void *arg)
 {
-    return weft_future_set_result(static_cast<weft_future *>(arg), nullptr);
+    auto *future = static_cast<weft_future *>(arg);
+    int error = weft_future_set_result(future, nullptr);
+    weft_unref(future);
+    return error;
 }
 
 int do_nothing(void *)
@@ -107,7 +112,7 @@ void call_soon_threadsafe(benchmark::State &state)
             weft_future *last = weft_future_new(nullptr);
             for (int i = 1; i < BATCH; i++)
                 weft_call_soon_threadsafe(loop, do_nothing, nullptr, nullptr);
-            weft_call_soon_threadsafe(loop, complete, last, nullptr);
+            weft_call_soon_threadsafe(loop, complete, weft_ref(last), nullptr);
             BENCH_REQUIRE(weft_future_wait(last, WEFT_FOREVER, nullptr) == 0);
             weft_unref(last);
         },

@@ -2,9 +2,9 @@
  * channel.h - a channel with room for one item, for tasks of one loop, made of futures.
  *
  * The channel holds an item or the future of a waiting receiver, never both; a sender waits while
- * an item is there. One sender and one receiver at a time. A task that waits owns its future until
- * weft_join() returns, which is after the other side has taken it out of the channel: so the
- * channel needs no reference of its own.
+ * an item is there. One sender and one receiver at a time. The channel has no reference to a future
+ * in it: the task that waits has one, and cannot give it back before the call that completes the
+ * future is over, because both run on one loop.
  */
 #ifndef WEFT_BENCH_WORKLOADS_CHANNEL_H
 #define WEFT_BENCH_WORKLOADS_CHANNEL_H

@@ -10,10 +10,11 @@
  *      receiver   SENDER      EMPTY              takes the item out, and completes the future
  *
  * C1  There is one sender and one receiver. Both may leave EMPTY and FULL, so that takes a
- *     compare-and-swap or an exchange; RECEIVER is left by the sender alone, SENDER by the
- * receiver. C2  item belongs to the sender in EMPTY and RECEIVER, to the receiver in FULL and
- * SENDER. C3  A future in the word belongs to the task that waits, which gives it back after it was
- *     completed; who takes it out of the word completes it, and does not touch it afterwards.
+ *     compare-and-swap or an exchange. The sender alone leaves RECEIVER, the receiver SENDER.
+ * C2  item belongs to the sender in EMPTY and RECEIVER, to the receiver in FULL and SENDER.
+ * C3  A future in the word carries a reference with it, besides that of the task that waits. Who
+ *     takes it out of the word completes it, and gives the reference back. Without one, the
+ *     waiting task could free the future before the call that completes it is over.
  *
  * Lock-free; every wait is a task's.
  */
@@ -38,22 +39,25 @@ struct cross_channel {
     void *item;                           /* (C2) */
 };
 
-static inline weft_future *cross_future(uintptr_t word)
+/* Completes the future that was in the word, and ends its stay there (C3). */
+static inline void cross_complete(uintptr_t word, void *item)
 {
-    return (weft_future *)(word & ~(uintptr_t)CROSS_STATE);
+    weft_future *future = (weft_future *)(word & ~(uintptr_t)CROSS_STATE);
+    require(weft_future_set_result(future, item) == 0);
+    weft_unref(future);
 }
 
-/*
- * Puts a new future in the word and waits for it, unless the word has changed from `from`.
- * Release on success: the other side sees the future's contents; acquire: what it did before.
- */
+/* Puts a new future in the word and waits for it; false: the word is not `from` any more. */
 static inline bool cross_wait(struct cross_channel *channel, uintptr_t from, uintptr_t state,
                               void **ret_item)
 {
     weft_future *future = weft_create_future();
     require(future);
+    weft_ref(future); /* the word's (C3) */
+    /* Release: the other side sees the future. Acquire, if it has changed: what it did before. */
     if (!atomic_compare_exchange_strong_explicit(&channel->word, &from, (uintptr_t)future | state,
                                                  memory_order_acq_rel, memory_order_acquire)) {
+        weft_unref(future);
         weft_unref(future);
         return false;
     }
@@ -79,7 +83,7 @@ static inline void cross_send(struct cross_channel *channel, void *item)
     }
     /* Relaxed: until it is woken below, the receiver does not look at the word (C1). */
     atomic_store_explicit(&channel->word, CROSS_EMPTY, memory_order_relaxed);
-    require(weft_future_set_result(cross_future(word), item) == 0);
+    cross_complete(word, item);
 }
 
 static inline void *cross_receive(struct cross_channel *channel)
@@ -93,11 +97,11 @@ static inline void *cross_receive(struct cross_channel *channel)
         word = atomic_load_explicit(&channel->word, memory_order_acquire);
     }
     item = channel->item;
-    /* Release, with the acquire in cross_send(): we have read the item. Acquire: a sender's future.
-     */
+    /* Release, with the acquire in cross_send(): the item has been read. Acquire: a sender's
+     * future is seen. */
     word = atomic_exchange_explicit(&channel->word, CROSS_EMPTY, memory_order_acq_rel);
     if ((word & CROSS_STATE) == CROSS_SENDER)
-        require(weft_future_set_result(cross_future(word), NULL) == 0);
+        cross_complete(word, NULL);
     return item;
 }
 
