@@ -19,8 +19,8 @@ static inline int64_t clock_now_ns(void)
 
 /*
  * The first nanosecond that is not early: the smallest whose clock_seconds() reaches seconds. (A
- * plain ceil() makes 67000001 of 0.067, because the product is inexact.) Below 0 it may be one more.
- * Beyond 292 years, infinity included: CLOCK_NEVER.
+ * plain ceil() makes 67000001 of 0.067, because the product is inexact.) Below 0 it may be one
+ * more. Beyond 292 years, infinity included: CLOCK_NEVER.
  */
 static inline int64_t clock_ns(double seconds)
 {
