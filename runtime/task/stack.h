@@ -51,8 +51,8 @@ struct stack {
     uint8_t class;      /* enum stack_class; fixed */
     uint8_t guard;      /* what guards it, if anything yet (stack_slab.c) */
 #ifdef WEFT_TSAN
-    void *fiber; /* ThreadSanitizer's idea of the flow on this stack; created at a first switch */
-    bool fiber_stale; /* the flow ended in frames that never returned */
+    void *fiber;         /* ThreadSanitizer's idea of the flow; made at the first switch to it */
+    unsigned fiber_ends; /* flows that have ended on it, in frames that never returned */
 #endif
 #ifdef WEFT_VALGRIND
     unsigned valgrind_id;

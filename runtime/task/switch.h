@@ -64,22 +64,25 @@ struct context {
 __attribute__((visibility("hidden"))) void wf_context_start(void);
 
 #ifdef WEFT_TSAN
+/* A flow that ends leaves its last frames on the fiber's shadow call stack, which holds 65536. */
+#define CONTEXT_FIBER_ENDS_MAX 1000
+
 /* The fiber on which *to continues. Made at the first switch to a stack, so that there are none
- * that never ran; made anew after a flow that left frames behind, whose shadow call stack only
- * grows. */
+ * that never ran; kept with the stack, as making one takes a millisecond. */
 static inline void *context_fiber(struct context *to)
 {
     struct stack *stack = to->stack;
 
     if (!stack)
         return to->fiber;
-    if (stack->fiber && stack->fiber_stale) {
+    if (stack->fiber && stack->fiber_ends >= CONTEXT_FIBER_ENDS_MAX) {
         __tsan_destroy_fiber(stack->fiber);
         stack->fiber = NULL;
     }
-    if (!stack->fiber)
+    if (!stack->fiber) {
         stack->fiber = __tsan_create_fiber(0);
-    stack->fiber_stale = false;
+        stack->fiber_ends = 0;
+    }
     return stack->fiber;
 }
 #endif
@@ -108,7 +111,7 @@ _Noreturn CONTEXT_INLINE void context_exit(struct context *from, struct context 
 #endif
 #ifdef WEFT_TSAN
     if (from->stack)
-        from->stack->fiber_stale = true;
+        from->stack->fiber_ends++;
     __tsan_switch_to_fiber(context_fiber(to), 0);
 #endif
     switch_registers(&from->registers, &to->registers);
