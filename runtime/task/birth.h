@@ -79,7 +79,7 @@ static inline struct weft_loop *birth_post(struct birth *birth, struct runnable 
         struct weft_loop *loop = birth_loop_of(word);
         if (loop)
             return loop;
-        mail->next = (struct runnable *)word;
+        runnable_link(mail, (struct runnable *)word);
         /* Release, with the exchange in birth_bind() (B4); being a read-modify-write, it carries
          * on what earlier posters released. */
     } while (!atomic_compare_exchange_weak_explicit(&birth->word, &word, (uintptr_t)mail,

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/task/sanitizer.h"
+#include "runtime/base/sanitizer.h"
 
 /* The first three are meant to be named; the others exist so that any size is recycled alike. */
 enum stack_class {

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/task/sanitizer.h"
+#include "runtime/base/sanitizer.h"
 #include "runtime/task/stack.h"
 
 #if defined(__x86_64__)

@@ -2,8 +2,8 @@
  * sanitizer.h - which tool the code is being built for: WEFT_ASAN, WEFT_TSAN, or neither.
  * WEFT_VALGRIND is defined by the build (it needs valgrind's header).
  */
-#ifndef WEFT_RUNTIME_TASK_SANITIZER_H
-#define WEFT_RUNTIME_TASK_SANITIZER_H
+#ifndef WEFT_RUNTIME_BASE_SANITIZER_H
+#define WEFT_RUNTIME_BASE_SANITIZER_H
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WEFT_ASAN 1

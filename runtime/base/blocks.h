@@ -1,0 +1,80 @@
+/*
+ * blocks.h - free lists of small blocks, one set for each loop: what tasks, futures and handles are
+ * made of.
+ *
+ * A cache belongs to one thread at a time. Blocks come from mem.h one by one, so any cache may take
+ * any block, wherever it was made: what one loop makes and another frees simply moves.
+ */
+#ifndef WEFT_RUNTIME_BASE_BLOCKS_H
+#define WEFT_RUNTIME_BASE_BLOCKS_H
+
+#include "runtime/base/mem.h"
+#include "runtime/base/sanitizer.h"
+
+enum block_class {
+    BLOCK_SMALL, /* futures, handles */
+    BLOCK_TASK,
+    BLOCK_CLASSES
+};
+
+#ifdef WEFT_ASAN
+#define BLOCK_KEEP_MAX 0u /* every block goes back, so that a late use is seen */
+#else
+#define BLOCK_KEEP_MAX 8192u /* of each class; what is above goes back to the allocator */
+#endif
+
+#define BLOCK_SMALL_BYTES 128u
+#define BLOCK_TASK_BYTES  448u
+
+struct block {
+    struct block *next;
+};
+
+struct block_cache {
+    struct block *free[BLOCK_CLASSES];
+    unsigned count[BLOCK_CLASSES];
+};
+
+static inline size_t block_bytes(enum block_class class)
+{
+    return class == BLOCK_SMALL ? BLOCK_SMALL_BYTES : BLOCK_TASK_BYTES;
+}
+
+/* cache may be NULL (a thread without a loop). NULL when there is no memory. */
+static inline void *block_get(struct block_cache *cache, enum block_class class)
+{
+    if (cache && cache->free[class]) {
+        struct block *block = cache->free[class];
+        cache->free[class] = block->next;
+        cache->count[class]--;
+        return block;
+    }
+    return mem_alloc_line(block_bytes(class));
+}
+
+static inline void block_put(struct block_cache *cache, enum block_class class, void *memory)
+{
+    if (!cache || cache->count[class] >= BLOCK_KEEP_MAX) {
+        mem_free_line(memory, block_bytes(class));
+        return;
+    }
+    struct block *block = memory;
+    block->next = cache->free[class];
+    cache->free[class] = block;
+    cache->count[class]++;
+}
+
+/* Gives every block back. */
+static inline void block_cache_fini(struct block_cache *cache)
+{
+    for (unsigned class = 0; class < BLOCK_CLASSES; class ++) {
+        while (cache->free[class]) {
+            struct block *block = cache->free[class];
+            cache->free[class] = block->next;
+            mem_free_line(block, block_bytes((enum block_class) class));
+        }
+        cache->count[class] = 0;
+    }
+}
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * poller.c - the poller on epoll (see poller.h).
+ *
+ * The table has an entry for every descriptor up to the highest that was ever watched. A descriptor
+ * that was closed while it was watched is not in epoll any more: to unwatch it is no error, and to
+ * watch its number again adds it anew.
+ */
+#include "runtime/io/poller.h"
+
+#include <errno.h>
+#include <sched.h>
+
+#include "runtime/base/mem.h"
+#include "runtime/base/sys.h"
+
+#define POLLER_BATCH    128
+#define POLLER_FD_WAKER UINT64_MAX
+
+void wf_poller_init(struct poller *poller)
+{
+    *poller = (struct poller){.epoll_fd = -1, .event_fd = -1};
+}
+
+static int poller_open(struct poller *poller)
+{
+    int event_fd = sys_eventfd();
+    if (event_fd < 0)
+        return event_fd;
+    int epoll_fd = sys_epoll_create();
+    if (epoll_fd < 0) {
+        close(event_fd);
+        return epoll_fd;
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = POLLER_FD_WAKER};
+    int rc = sys_epoll_ctl(epoll_fd, EPOLL_CTL_ADD, event_fd, &event);
+    if (rc < 0) {
+        close(epoll_fd);
+        close(event_fd);
+        return rc;
+    }
+    poller->epoll_fd = epoll_fd;
+    poller->event_fd = event_fd;
+    return 0;
+}
+
+/* Takes the tokens out of the eventfd. */
+static void poller_take_tokens(struct poller *poller)
+{
+    uint64_t tokens;
+    if (sys_read(poller->event_fd, &tokens, sizeof(tokens)) == (ssize_t)sizeof(tokens))
+        poller->tokens_due -= tokens < poller->tokens_due ? tokens : poller->tokens_due;
+}
+
+void wf_poller_close(struct poller *poller)
+{
+    if (poller_is_open(poller)) {
+        /* A waker may be just before its write: the number must not become another file's
+         * meanwhile. */
+        while (poller->tokens_due) {
+            poller_take_tokens(poller);
+            if (poller->tokens_due)
+                sched_yield();
+        }
+        close(poller->epoll_fd);
+        close(poller->event_fd);
+    }
+    mem_free(poller->entries, poller->entries_count * sizeof(poller->entries[0]));
+    wf_poller_init(poller);
+}
+
+static int poller_grow(struct poller *poller, size_t count)
+{
+    if (count <= poller->entries_count)
+        return 0;
+    size_t room = poller->entries_count ? poller->entries_count : 32;
+    while (room < count)
+        room *= 2;
+    struct poller_entry *entries = mem_resize(
+        poller->entries, poller->entries_count * sizeof(entries[0]), room * sizeof(entries[0]));
+    if (!entries)
+        return -ENOMEM;
+    memset(entries + poller->entries_count, 0, (room - poller->entries_count) * sizeof(entries[0]));
+    poller->entries = entries;
+    poller->entries_count = room;
+    return 0;
+}
+
+/* Tells epoll what the entry wants. */
+static int poller_apply(struct poller *poller, int fd, const struct poller_entry *entry,
+                        bool watched_before)
+{
+    uint32_t events = (entry->watcher[POLLER_READ] ? (uint32_t)EPOLLIN | EPOLLRDHUP : 0u) |
+                      (entry->watcher[POLLER_WRITE] ? (uint32_t)EPOLLOUT : 0u);
+    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)fd};
+    if (!events)
+        return sys_epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, fd, &event);
+    int rc =
+        sys_epoll_ctl(poller->epoll_fd, watched_before ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    if (rc == -ENOENT) /* closed meanwhile, and its number is another file's now */
+        rc = sys_epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+    else if (rc == -EEXIST)
+        rc = sys_epoll_ctl(poller->epoll_fd, EPOLL_CTL_MOD, fd, &event);
+    return rc;
+}
+
+int wf_poller_watch(struct poller *poller, int fd, enum poller_side side, void *watcher,
+                    void **ret_old)
+{
+    if (fd < 0)
+        return -EINVAL;
+    int rc = poller_is_open(poller) ? 0 : poller_open(poller);
+    if (!rc)
+        rc = poller_grow(poller, (size_t)fd + 1);
+    if (rc)
+        return rc;
+    struct poller_entry *entry = &poller->entries[fd], before = *entry;
+    entry->watcher[side] = watcher;
+    rc = poller_apply(poller, fd, entry,
+                      before.watcher[POLLER_READ] || before.watcher[POLLER_WRITE]);
+    if (rc) {
+        *entry = before;
+        return rc;
+    }
+    poller->watched += !before.watcher[side];
+    *ret_old = before.watcher[side];
+    return 0;
+}
+
+void *wf_poller_unwatch(struct poller *poller, int fd, enum poller_side side)
+{
+    if (fd < 0 || (size_t)fd >= poller->entries_count || !poller->entries[fd].watcher[side])
+        return NULL;
+    struct poller_entry *entry = &poller->entries[fd];
+    void *old = entry->watcher[side];
+    entry->watcher[side] = NULL;
+    poller->watched--;
+    /* A failure means that the descriptor was closed: then epoll has forgotten it already. */
+    (void)poller_apply(poller, fd, entry, true);
+    return old;
+}
+
+int wf_poller_wait(struct poller *poller, int64_t timeout_ns, poller_found found, void *arg)
+{
+    struct epoll_event events[POLLER_BATCH];
+    int n = sys_epoll_wait(poller->epoll_fd, events, POLLER_BATCH, timeout_ns);
+
+    if (n == -EINTR)
+        return 0;
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.u64 == POLLER_FD_WAKER) {
+            poller_take_tokens(poller);
+            continue;
+        }
+        struct poller_entry *entry = &poller->entries[events[i].data.u64];
+        uint32_t bits = events[i].events, both = EPOLLERR | EPOLLHUP;
+        if (entry->watcher[POLLER_READ] && bits & (EPOLLIN | EPOLLRDHUP | both))
+            found(entry->watcher[POLLER_READ], arg);
+        if (entry->watcher[POLLER_WRITE] && bits & (EPOLLOUT | both))
+            found(entry->watcher[POLLER_WRITE], arg);
+    }
+    return n < 0 ? n : 0;
+}
+
+void wf_poller_wake(struct poller *poller)
+{
+    uint64_t one = 1;
+    /* A full counter (EAGAIN) wakes as well. */
+    while (sys_write(poller->event_fd, &one, sizeof(one)) == -EINTR)
+        continue;
+}
+
+void wf_poller_clear(struct poller *poller, poller_found dropped, void *arg)
+{
+    for (size_t fd = 0; fd < poller->entries_count; fd++)
+        for (int side = 0; side < POLLER_SIDES; side++) {
+            void *watcher = wf_poller_unwatch(poller, (int)fd, (enum poller_side)side);
+            if (watcher)
+                dropped(watcher, arg);
+        }
+}

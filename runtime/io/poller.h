@@ -1,0 +1,61 @@
+/*
+ * poller.h - which descriptors are ready: epoll, and an eventfd through which other threads wake a
+ * sleeper.
+ *
+ * Belongs to one loop; only poller_wake() may be called by others. Nothing is opened before the
+ * first descriptor is watched: a loop without any sleeps on a futex. Callbacks are level-triggered,
+ * as asyncio's add_reader promises: reported in every poll while the descriptor is ready.
+ */
+#ifndef WEFT_RUNTIME_IO_POLLER_H
+#define WEFT_RUNTIME_IO_POLLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum poller_side { POLLER_READ, POLLER_WRITE, POLLER_SIDES };
+
+struct poller_entry {
+    void *watcher[POLLER_SIDES]; /* whom to tell; NULL: nobody */
+};
+
+struct poller {
+    int epoll_fd; /* -1: not open */
+    int event_fd;
+    struct poller_entry *entries; /* by descriptor */
+    size_t entries_count;
+    unsigned watched; /* watchers */
+    uint64_t
+        tokens_due; /* wakers that were promised an open eventfd and have not written to it yet */
+};
+
+/* Called for each watcher whose descriptor is ready. */
+typedef void (*poller_found)(void *watcher, void *arg);
+
+void wf_poller_init(struct poller *poller);
+void wf_poller_close(struct poller *poller);
+
+static inline bool poller_is_open(const struct poller *poller)
+{
+    return poller->epoll_fd >= 0;
+}
+
+/* Sets who is told when the descriptor is ready on this side; *ret_old: who was. 0, or -errno and
+ * no change. */
+int wf_poller_watch(struct poller *poller, int fd, enum poller_side side, void *watcher,
+                    void **ret_old);
+
+/* Takes the watcher off; returns it, or NULL if there was none. */
+void *wf_poller_unwatch(struct poller *poller, int fd, enum poller_side side);
+
+/* Waits for at most timeout_ns (< 0: no limit) and reports what is ready. 0, or -errno (never
+ * -EINTR). */
+int wf_poller_wait(struct poller *poller, int64_t timeout_ns, poller_found found, void *arg);
+
+/* Any thread, for a poller whose owner sleeps in wf_poller_wait(): ends the wait. */
+void wf_poller_wake(struct poller *poller);
+
+/* Calls back for every watcher and forgets them all. */
+void wf_poller_clear(struct poller *poller, poller_found dropped, void *arg);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * park.h - the one way in which tasks wait: park the current task, unpark it from anywhere.
+ *
+ * Futures, sleeps, locks, queues and I/O are built on it. A waiting function puts a struct wait on
+ * its stack and calls wf_park(); exactly one party then makes the task ready (T2 in task.h): on the
+ * loop's thread with task_unpark(), elsewhere with wf_task_unpark_remote(). There are no spurious
+ * returns.
+ */
+#ifndef WEFT_RUNTIME_PARK_H
+#define WEFT_RUNTIME_PARK_H
+
+#include "runtime/sched/loop.h"
+
+/* The running task, or NULL with the reason: WEFT_ENOTASK. */
+static inline struct task *task_current(void)
+{
+    struct weft_loop *loop = wf_loop_current();
+    return loop ? loop->current : NULL;
+}
+
+/*
+ * Suspends the running task until somebody unparks it. A cancellation that is still to be delivered
+ * goes to wait->cancel first. Afterwards the caller looks at its own state, and at
+ * task_cancelled().
+ */
+void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait);
+
+/* Suspends the running task until all that is queued now has run. */
+void wf_park_yield(struct weft_loop *loop, struct task *task);
+
+/* On the task's loop: it runs in the next turn. */
+static inline void task_unpark(struct weft_loop *loop, struct task *task)
+{
+    ready_push(loop, &task->ready);
+}
+
+/* From any other thread. */
+void wf_task_unpark_remote(struct task *task);
+
+/*
+ * After a wait: whether a cancellation has to be delivered, whatever else happened (CANC-12). If so
+ * it is used up, its message is the current error, and the caller returns WEFT_ECANCELLED.
+ */
+bool wf_task_deliver_cancel(struct task *task);
+
+static inline bool task_deliver_cancel(struct task *task)
+{
+    return __builtin_expect(task->must_cancel, 0) && wf_task_deliver_cancel(task);
+}
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * await.c - a task waits for a future: of its own loop, of another, or of none.
+ *
+ * A1  The waiting task stays until the future is done: a cancellation is passed on to the future,
+ * and ends the wait by ending that. So whoever completes the future is the one party that makes the
+ * task ready.
+ */
+#include <errno.h>
+
+#include "runtime/base/likely.h"
+#include "runtime/sched/future_ops.h"
+#include "runtime/sched/scheduler.h"
+
+struct future_wait {
+    struct wait wait;
+    struct waiter waiter; /* on the future's own loop */
+    struct waker waker;   /* from elsewhere */
+};
+
+static bool future_wait_cancel(struct wait *wait, struct task *task, weft_error *error)
+{
+    (void)task;
+    return wf_future_cancel(wait->object, error) == 1;
+}
+
+static void local_wait_abandon(struct wait *wait, struct task *task)
+{
+    struct weft_future *f = wait->object;
+    struct future_wait *w = container_of(wait, struct future_wait, wait);
+    (void)task;
+    for (struct waiter *other = f->waiters; other; other = other->next) {
+        if (other == &w->waiter) {
+            waiter_remove(f, other);
+            return;
+        }
+    }
+}
+
+static bool is_this_waker(const struct waker *waker, void *arg)
+{
+    return waker == arg;
+}
+
+static void remote_wait_abandon(struct wait *wait, struct task *task)
+{
+    struct future_wait *w = container_of(wait, struct future_wait, wait);
+    (void)task;
+    /* Taken back, or told (the future is done): until one of them, another thread has it in its
+     * hands. */
+    while (!wf_future_remove_wakers(wait->object, is_this_waker, &w->waker) &&
+           !future_is_done(wait->object))
+        cpu_relax();
+}
+
+static void await_local(struct weft_loop *loop, struct task *task, struct weft_future *f)
+{
+    struct future_wait w = {
+        .wait = {future_wait_cancel, local_wait_abandon, "future", f},
+        .waiter.ready = &task->ready,
+    };
+    waiter_append(f, &w.waiter);
+    wf_park(loop, task, &w.wait);
+}
+
+static void await_remote(struct weft_loop *loop, struct task *task, struct weft_future *f)
+{
+    struct future_wait w = {
+        .wait = {future_wait_cancel, remote_wait_abandon, "future", f},
+        .waker = {.loop = loop, .ready = &task->ready},
+    };
+    wf_future_add_waker(f, &w.waker);
+    wf_park(loop, task, &w.wait);
+}
+
+int weft_await(weft_future *future, void **ret_result)
+{
+    struct weft_loop *loop = wf_loop_current();
+    struct task *task = likely(loop != NULL) ? loop->current : NULL;
+
+    if (unlikely(!task))
+        return weft_fail(WEFT_ENOTASK, "only a task can await");
+    if (unlikely(!future))
+        return -EINVAL;
+    void *value = outcome_value(&future->outcome);
+    if (unlikely(!outcome_value_is_done(value))) {
+        if (unlikely(future == &task->future))
+            return weft_fail(WEFT_ESELFAWAIT, "a task cannot await itself");
+        if (likely(future_loop(future) == loop))
+            await_local(loop, task, future);
+        else
+            await_remote(loop, task, future);
+        value = outcome_value(&future->outcome);
+        if (unlikely(task->must_cancel)) {
+            if (value != OUTCOME_CANCELLED) { /* CANC-12 */
+                wf_task_deliver_cancel(task);
+                return WEFT_ECANCELLED;
+            }
+            /* The future's own cancellation says it: the first message counts (CANC-16). */
+            task->must_cancel = false;
+            weft_error_unref(task->cancel_error);
+            task->cancel_error = NULL;
+        }
+    }
+    return wf_future_take(future, value, ret_result);
+}
+
+int weft_join(weft_future *future, void **ret_result)
+{
+    if (unlikely(!future))
+        return errno > 0 ? -errno : -EINVAL;
+    int rc = weft_await(future, ret_result);
+    wf_future_unref(future);
+    return rc;
+}

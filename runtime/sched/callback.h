@@ -1,0 +1,24 @@
+/*
+ * callback.h - handles: callbacks of the user that the loop will call, at once, later, or when a
+ * descriptor is ready; and done callbacks of futures.
+ */
+#ifndef WEFT_RUNTIME_SCHED_CALLBACK_H
+#define WEFT_RUNTIME_SCHED_CALLBACK_H
+
+#include "runtime/sched/loop.h"
+
+/* A watcher of the poller (a handle) whose descriptor is ready: queued. */
+void wf_watcher_ready(struct weft_loop *loop, void *watcher);
+
+/* The loop is being closed: the watcher is given back. */
+void wf_watcher_drop(struct weft_loop *loop, void *watcher);
+
+/* A done callback that is queued on this loop, whichever thread adds it. As
+ * weft_add_done_callback(). */
+int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_done_callback fn,
+                            void *arg);
+
+/* The callbacks of the future's own loop, for weft_future_format(). As snprintf(). */
+int wf_callbacks_format(const struct weft_future *f, char *buffer, size_t bytes);
+
+#endif

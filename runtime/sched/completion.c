@@ -1,0 +1,345 @@
+/*
+ * completion.c - a future's life: made, completed once, its waiters told, freed with the last
+ * reference.
+ *
+ * Waiters on the future's own loop are queued there, in the order in which they came. Others are
+ * told through the inbox of their loop, or by a call. A completer on another thread sends the
+ * future itself to its loop, which then queues the local waiters: they can only be read there.
+ */
+#include <errno.h>
+
+#include "runtime/base/likely.h"
+#include "runtime/base/sys.h"
+#include "runtime/sched/future_ops.h"
+#include "runtime/sched/report.h"
+
+/* So many futures of a loop are made shared after one had to be shared the hard way. */
+#define BORN_SHARED_AFTER_REVOCATION 4096u
+
+char wf_outcome_marks[4];
+
+/* Whether membarrier works here; written once, when the first loop is made. */
+static _Atomic int barrier_state;
+
+bool wf_outcome_barrier_works(void)
+{
+    int state =
+        atomic_load_explicit(&barrier_state, memory_order_relaxed); /* a constant once set */
+    if (!state) {
+        state = sys_membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) < 0 ? -1 : 1;
+        atomic_store_explicit(&barrier_state, state, memory_order_relaxed);
+    }
+    return state > 0;
+}
+
+void wf_outcome_barrier(void)
+{
+    /* Registered, so it cannot fail; -EINTR does not exist for it. */
+    (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+void wf_future_init(struct weft_future *f, struct weft_loop *loop, enum future_kind kind,
+                    bool shared)
+{
+    if (loop && unlikely(loop->born_shared)) {
+        loop->born_shared--;
+        shared = true;
+    }
+    outcome_init(&f->outcome, shared ? BIAS_SHARED : BIAS_OWNER, 1);
+    atomic_init(&f->loop, loop);
+    f->waiters = NULL;
+    f->error = NULL;
+    f->code = 0;
+    f->kind = (uint8_t)kind;
+    f->block = kind == FUTURE_TASK ? BLOCK_TASK : BLOCK_SMALL;
+    atomic_init(&f->taken, 0);
+    atomic_init(&f->message_spent, 0);
+    f->eager_done = 0;
+    f->drop = NULL;
+    f->cancelled_hook = NULL;
+}
+
+struct weft_future *wf_future_make(struct weft_loop *loop, enum future_kind kind, bool shared)
+{
+    struct weft_loop *here = wf_loop_current();
+    struct weft_future *f = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
+    if (!f)
+        return NULL;
+    if (loop && loop == here) {
+        if (unlikely(atomic_load_explicit(&loop->revoked, memory_order_relaxed))) {
+            atomic_store_explicit(&loop->revoked, false, memory_order_relaxed);
+            loop->born_shared = BORN_SHARED_AFTER_REVOCATION;
+        }
+    } else {
+        shared = true;
+    }
+    wf_future_init(f, loop, kind, shared || !wf_outcome_barrier_works());
+    return f;
+}
+
+/* The last reference is gone. */
+static void future_free(struct weft_future *f)
+{
+    struct weft_loop *here = wf_loop_current();
+    void *value = outcome_value(&f->outcome);
+
+    if (value == OUTCOME_FAILED) {
+        if (!atomic_load_explicit(&f->taken, memory_order_relaxed)) {
+            atomic_store_explicit(&f->outcome.refs, 1,
+                                  memory_order_relaxed); /* while others look at it */
+            wf_report(future_loop(f),
+                      future_is_task(f) ? "Task exception was never retrieved"
+                                        : "Future exception was never retrieved",
+                      f->code, f->error, f, NULL);
+        }
+    } else if (outcome_value_is_done(value) && value != OUTCOME_CANCELLED && f->drop &&
+               !atomic_load_explicit(&f->taken, memory_order_relaxed)) {
+        f->drop(value);
+    }
+    weft_error_unref(f->error);
+    if (future_is_task(f)) {
+        struct task *task = task_of(f);
+        if (task->name)
+            mem_free(task->name, strlen(task->name) + 1);
+    }
+    block_put(here ? &here->blocks : NULL, (enum block_class)f->block, f);
+}
+
+void wf_future_ref(struct weft_future *f)
+{
+    struct weft_loop *loop = future_loop(f);
+
+    if (loop && loop == wf_loop_current() && outcome_enter(&f->outcome, &loop->touching)) {
+        outcome_ref_inside(&f->outcome);
+        outcome_leave(&loop->touching);
+        return;
+    }
+    future_share(f);
+    outcome_ref(&f->outcome);
+}
+
+void wf_future_unref(struct weft_future *f)
+{
+    struct weft_loop *loop = future_loop(f);
+    bool last;
+
+    if (likely(loop != NULL) && likely(loop == wf_loop_current()) &&
+        likely(outcome_enter(&f->outcome, &loop->touching))) {
+        last = outcome_unref_inside(&f->outcome);
+        outcome_leave(&loop->touching);
+    } else {
+        future_share(f);
+        last = outcome_unref(&f->outcome);
+    }
+    if (last)
+        future_free(f);
+}
+
+/* Queues the waiters of the future's own loop, which is the caller's. */
+static inline void wake_local(struct weft_loop *loop, struct weft_future *f)
+{
+    struct waiter *w = f->waiters;
+
+    f->waiters = NULL;
+    while (w) {
+        struct waiter *next = w->next; /* w lives on the stack of a task that now may run */
+        ready_push(loop, w->ready);
+        w = next;
+    }
+}
+
+/* Tells one waker; afterwards it may be gone. */
+static void waker_tell(struct waker *waker)
+{
+    struct weft_loop *loop = waker->loop;
+    struct runnable *ready = waker->ready;
+
+    if (!loop)
+        ready->run(ready, NULL);
+    else if (loop == wf_loop_current())
+        ready_push(loop, ready);
+    else if (!wf_loop_post(loop, ready))
+        ready->run(ready, NULL); /* closed: dropped (L4) */
+}
+
+static void wake_remote(struct remote_waiter *first)
+{
+    while (first) {
+        struct remote_waiter *next = first->next;
+        waker_tell(container_of(first, struct waker, link));
+        first = next;
+    }
+}
+
+/* The loop gets word that another thread completed its future. */
+static void mail_run(struct runnable *r, struct weft_loop *loop)
+{
+    struct weft_future *f = container_of(r, struct weft_future, mail);
+    if (loop)
+        wake_local(loop, f);
+    wf_future_unref(f);
+}
+
+/* After a shared future of this thread's loop, or of another's, was completed. */
+static void completion_spread(struct weft_future *f, struct weft_loop *loop, bool here)
+{
+    if (here) {
+        wake_local(loop, f);
+    } else if (loop) {
+        outcome_ref(&f->outcome);
+        f->mail.run = mail_run;
+        if (!wf_loop_post(loop, &f->mail))
+            wf_future_unref(f); /* MULT-05 */
+    }
+    wake_remote(outcome_take_waiters(&f->outcome));
+}
+
+int wf_future_succeed(struct weft_future *f, void *result)
+{
+    struct weft_loop *loop = future_loop(f);
+    bool here = loop && loop == wf_loop_current();
+
+    if (likely(here) && likely(outcome_enter(&f->outcome, &loop->touching))) {
+        bool first = outcome_set_inside(&f->outcome, result);
+        outcome_leave(&loop->touching);
+        if (unlikely(!first))
+            return WEFT_EINVALIDSTATE;
+        wake_local(loop, f);
+        return 0;
+    }
+    if (!here)
+        future_share(f);
+    if (!outcome_claim(&f->outcome, result))
+        return WEFT_EINVALIDSTATE;
+    completion_spread(f, loop, here);
+    return 0;
+}
+
+int wf_future_fail(struct weft_future *f, void *mark, int code, weft_error *error)
+{
+    struct weft_loop *loop = future_loop(f);
+    bool here = loop && loop == wf_loop_current();
+
+    if (here && outcome_enter(&f->outcome, &loop->touching)) {
+        bool first = outcome_value(&f->outcome) == OUTCOME_PENDING;
+        if (first) {
+            f->code = code;
+            f->error = error;
+            outcome_set_inside(&f->outcome, mark);
+        }
+        outcome_leave(&loop->touching);
+        if (!first)
+            goto refuse;
+        wake_local(loop, f);
+        return 0;
+    }
+    if (!here)
+        future_share(f);
+    if (!outcome_claim(&f->outcome, OUTCOME_CLAIMED))
+        goto refuse;
+    f->code = code;
+    f->error = error;
+    outcome_publish(&f->outcome, mark);
+    completion_spread(f, loop, here);
+    return 0;
+
+refuse:
+    weft_error_unref(error);
+    return WEFT_EINVALIDSTATE;
+}
+
+void wf_task_complete(struct weft_loop *loop, struct task *task, void *value, int code,
+                      weft_error *error)
+{
+    struct weft_future *f = &task->future;
+    bool last;
+
+    *(task->prev ? &task->prev->next : &loop->tasks_first) = task->next;
+    *(task->next ? &task->next->prev : &loop->tasks_last) = task->prev;
+    if (unlikely(task->errors.current != NULL))
+        wf_error_slot_fini(&task->errors);
+    f->code = code;
+    f->error = error;
+    if (likely(outcome_enter(&f->outcome, &loop->touching))) {
+        outcome_set_inside(&f->outcome, value);
+        last = outcome_unref_inside(&f->outcome);
+        outcome_leave(&loop->touching);
+        wake_local(loop, f);
+    } else {
+        outcome_publish(&f->outcome, value);
+        wake_local(loop, f);
+        wake_remote(outcome_take_waiters(&f->outcome));
+        last = outcome_unref(&f->outcome);
+    }
+    if (last)
+        future_free(f);
+}
+
+int wf_future_cancel(struct weft_future *f, weft_error *error)
+{
+    if (future_is_task(f))
+        return wf_task_cancel(task_of(f), error);
+    if (future_is_done(f)) {
+        void *value = outcome_value(&f->outcome);
+        if (value == OUTCOME_FAILED) /* FUT-28 */
+            atomic_store_explicit(&f->taken, 1, memory_order_relaxed);
+        return f->kind == FUTURE_CONCURRENT && value == OUTCOME_CANCELLED; /* XTHR-07 */
+    }
+    if (wf_future_fail(f, OUTCOME_CANCELLED, WEFT_ECANCELLED, weft_error_ref(error)))
+        return f->kind == FUTURE_CONCURRENT && outcome_value(&f->outcome) == OUTCOME_CANCELLED;
+    if (f->cancelled_hook)
+        f->cancelled_hook(f);
+    return 1;
+}
+
+int wf_future_take(struct weft_future *f, void *value, void **ret_result)
+{
+    if (!atomic_load_explicit(&f->taken, memory_order_relaxed))
+        atomic_store_explicit(&f->taken, 1,
+                              memory_order_relaxed); /* a flag for the last unref, no order */
+    if (likely(value != OUTCOME_FAILED) && likely(value != OUTCOME_CANCELLED)) {
+        if (ret_result)
+            *ret_result = value;
+        return 0;
+    }
+    weft_error *error = f->error;
+    /* CANC-15, CANC-24: a cancelled task's message goes to the first who asks. */
+    if (value == OUTCOME_CANCELLED && error && future_is_task(f) &&
+        atomic_exchange_explicit(&f->message_spent, 1, memory_order_relaxed))
+        error = NULL;
+    wf_error_raise(wf_error_slot(), weft_error_ref(error));
+    return f->code;
+}
+
+void wf_future_add_waker(struct weft_future *f, struct waker *waker)
+{
+    future_share(f);
+    if (outcome_wait(&f->outcome, &waker->link))
+        wake_remote(outcome_take_waiters(&f->outcome));
+}
+
+struct remote_waiter *wf_future_remove_wakers(struct weft_future *f, waker_predicate wanted,
+                                              void *arg)
+{
+    struct remote_waiter *removed = NULL;
+
+    future_share(f);
+    struct remote_waiter *rest = outcome_take_waiters(&f->outcome), *first = NULL, *last = NULL;
+    while (rest) {
+        struct remote_waiter *next = rest->next;
+        if (wanted(container_of(rest, struct waker, link), arg)) {
+            rest->next = removed;
+            removed = rest;
+        } else {
+            /* Newest first, as the list has it. */
+            rest->next = first;
+            first = rest;
+            if (!last)
+                last = rest;
+        }
+        rest = next;
+    }
+    if (first && outcome_put_back(&f->outcome, first, last))
+        wake_remote(outcome_take_waiters(&f->outcome));
+    return removed;
+}

@@ -1,0 +1,184 @@
+/*
+ * done_callback.c - functions that are called when a future is done.
+ *
+ * D1  A callback of the future's own loop waits in the future's list of local waiters, in the order
+ * of arrival among the tasks that await it. D2  One from elsewhere waits in the remote list, with
+ * the loop that it is to be queued on; one of a concurrent future from outside any loop has none,
+ * and is called by the completing thread. D3  It holds a reference to the future, and is given back
+ * by whoever calls, drops or removes it.
+ */
+#include <errno.h>
+
+#include "runtime/sched/callback.h"
+#include "runtime/sched/future_ops.h"
+#include "runtime/sched/report.h"
+
+struct done_callback {
+    struct waiter waiter;  /* D1 */
+    struct waker waker;    /* D2 */
+    struct runnable ready; /* entry in a ready queue */
+    struct weft_future *future;
+    weft_done_callback fn;
+    void *arg;
+};
+_Static_assert(sizeof(struct done_callback) <= BLOCK_SMALL_BYTES, "a callback is a small block");
+
+static void callback_free(struct done_callback *callback)
+{
+    struct weft_loop *here = wf_loop_current();
+    wf_future_unref(callback->future);
+    block_put(here ? &here->blocks : NULL, BLOCK_SMALL, callback);
+}
+
+static void callback_call(struct done_callback *callback, struct weft_loop *loop)
+{
+    int code = callback->fn(callback->future, callback->arg);
+    if (code < 0) {
+        weft_error *error = wf_error_slot_take(wf_error_slot(), code);
+        if (loop && (code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT))
+            loop->fatal = code;
+        else
+            wf_report(loop, "Exception in done callback", code, error, callback->future, NULL);
+        weft_error_unref(error);
+    }
+    callback_free(callback);
+}
+
+static void callback_run(struct runnable *r, struct weft_loop *loop)
+{
+    struct done_callback *callback = container_of(r, struct done_callback, ready);
+    if (loop)
+        callback_call(callback, loop);
+    else
+        callback_free(callback); /* dropped: its loop is closed */
+}
+
+/* As callback_run(), in the completing thread. */
+static void callback_run_here(struct runnable *r, struct weft_loop *loop)
+{
+    (void)loop;
+    callback_call(container_of(r, struct done_callback, ready), NULL);
+}
+
+int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_done_callback fn,
+                            void *arg)
+{
+    struct weft_loop *here = wf_loop_current();
+    struct done_callback *callback = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
+    if (!callback)
+        return -ENOMEM;
+    callback->ready.run = loop ? callback_run : callback_run_here;
+    callback->future = f;
+    callback->fn = fn;
+    callback->arg = arg;
+    wf_future_ref(f);
+    if (future_is_done(f) && loop) {
+        if (loop == here) {
+            ready_push(loop, &callback->ready); /* FUT-14 */
+        } else if (!wf_loop_post(loop, &callback->ready)) {
+            callback_free(callback);
+            return WEFT_ELOOPCLOSED;
+        }
+    } else if (loop && loop == future_loop(f) && loop_is_mine(loop)) {
+        callback->waiter.ready = &callback->ready;
+        waiter_append(f, &callback->waiter);
+    } else {
+        callback->waker.loop = loop;
+        callback->waker.ready = &callback->ready;
+        wf_future_add_waker(f, &callback->waker);
+    }
+    return 0;
+}
+
+int weft_add_done_callback(weft_future *future, weft_done_callback fn, void *arg)
+{
+    if (!future || !fn)
+        return -EINVAL;
+    struct weft_loop *loop = wf_loop_current();
+    return wf_add_done_callback_on(future, loop ? loop : future_loop(future), fn, arg);
+}
+
+static bool callback_matches(const struct runnable *r, weft_done_callback fn, const void *arg)
+{
+    if (r->run != callback_run && r->run != callback_run_here)
+        return false;
+    const struct done_callback *callback = container_of(r, struct done_callback, ready);
+    return callback->fn == fn && callback->arg == arg;
+}
+
+static int remove_local(struct weft_future *f, weft_done_callback fn, void *arg)
+{
+    int removed = 0;
+    struct waiter *w = f->waiters;
+    while (w) {
+        struct waiter *next = w->next;
+        if (callback_matches(w->ready, fn, arg)) {
+            waiter_remove(f, w);
+            callback_free(container_of(w, struct done_callback, waiter));
+            removed++;
+        }
+        w = next;
+    }
+    return removed;
+}
+
+struct removal {
+    weft_done_callback fn;
+    void *arg;
+};
+
+static bool removal_wanted(const struct waker *waker, void *arg)
+{
+    const struct removal *removal = arg;
+    return callback_matches(waker->ready, removal->fn, removal->arg);
+}
+
+static int remove_remote(struct weft_future *f, weft_done_callback fn, void *arg)
+{
+    struct removal removal = {fn, arg};
+    struct remote_waiter *taken = wf_future_remove_wakers(f, removal_wanted, &removal);
+    int removed = 0;
+    while (taken) {
+        struct remote_waiter *next = taken->next;
+        callback_free(container_of(taken, struct done_callback, waker.link));
+        removed++;
+        taken = next;
+    }
+    return removed;
+}
+
+int weft_remove_done_callback(weft_future *future, weft_done_callback fn, void *arg)
+{
+    if (!future || !fn || future_is_done(future))
+        return 0;
+    struct weft_loop *loop = future_loop(future);
+    wf_future_ref(future); /* the callbacks' references may be the last ones */
+    int removed = 0;
+    if (loop && loop_is_mine(loop))
+        removed = remove_local(future, fn, arg);
+    if (atomic_load_explicit(&future->outcome.remote, memory_order_relaxed))
+        removed += remove_remote(future, fn, arg);
+    wf_future_unref(future);
+    return removed;
+}
+
+/* The callbacks as text: one or two by address, more as first, count of the rest, last (FUT-30). */
+int wf_callbacks_format(const struct weft_future *f, char *buffer, size_t bytes)
+{
+    void *first = NULL, *last = NULL;
+    int count = 0;
+    for (const struct waiter *w = f->waiters; w; w = w->next) {
+        if (w->ready->run != callback_run)
+            continue;
+        last = (void *)(uintptr_t)container_of(w, const struct done_callback, waiter)->fn;
+        if (!count++)
+            first = last;
+    }
+    if (!count)
+        return snprintf(buffer, bytes, "%s", "");
+    if (count == 1)
+        return snprintf(buffer, bytes, " cb=[%p]", first);
+    if (count == 2)
+        return snprintf(buffer, bytes, " cb=[%p, %p]", first, last);
+    return snprintf(buffer, bytes, " cb=[%p, <%d more>, %p]", first, count - 2, last);
+}

@@ -1,0 +1,91 @@
+/*
+ * idle_wait.c - how a loop waits: it looks for a short while, then it sleeps; and how others wake
+ * it.
+ *
+ * A loop that watches descriptors sleeps in its poller and is woken through the poller's eventfd;
+ * any other sleeps on its parking word, a futex. The protocol that loses no wake-up is in
+ * parking.h, the one that brings spawned work to sleeping loops in idle.h.
+ */
+#include "runtime/sched/idle_wait.h"
+
+#include "runtime/base/likely.h"
+#include "runtime/base/sys.h"
+#include "runtime/sched/runtime.h"
+
+/* How many looks between two readings of the clock. */
+#define LOOKS_PER_CLOCK 32
+
+bool wf_loop_post(struct weft_loop *loop, struct runnable *r)
+{
+    if (unlikely(!inbox_push(&loop->inbox, r)))
+        return false;
+    wf_loop_wake(loop);
+    return true;
+}
+
+void wf_loop_wake(struct weft_loop *loop)
+{
+    enum parking_state how = parking_claim_wake(&loop->parking);
+    if (how == PARKING_FUTEX)
+        sys_futex_wake(&loop->parking.state, 1);
+    else if (how == PARKING_POLL)
+        wf_poller_wake(&loop->poller);
+}
+
+/* Looks for mail and spawned work for a while. True: there is some, or the time has come. */
+static bool idle_look(struct weft_loop *loop, int64_t until_ns)
+{
+    int64_t budget_ns = spin_budget_ns(&loop->spin);
+    if (!budget_ns)
+        return false;
+    int64_t end_ns = clock_now_ns() + budget_ns;
+    for (unsigned looks = 1;; looks++) {
+        if (inbox_has_mail(&loop->inbox) || wf_runtime_has_work(loop)) {
+            spin_learn(&loop->spin, true);
+            return true;
+        }
+        cpu_relax();
+        if (looks % LOOKS_PER_CLOCK)
+            continue;
+        int64_t now_ns = clock_now_ns();
+        if (now_ns >= until_ns)
+            return true; /* says nothing about mail */
+        if (now_ns >= end_ns)
+            break;
+    }
+    spin_learn(&loop->spin, false);
+    return false;
+}
+
+/* Asleep, announced and re-checked. */
+static void idle_sleep(struct weft_loop *loop, enum parking_state how, int64_t until_ns)
+{
+    loop->parks++;
+    if (how == PARKING_FUTEX) {
+        sys_futex_wait(&loop->parking.state, PARKING_FUTEX, until_ns);
+        return;
+    }
+    int64_t timeout_ns = -1;
+    if (until_ns != CLOCK_NEVER) {
+        timeout_ns = until_ns - clock_now_ns();
+        if (timeout_ns < 0)
+            timeout_ns = 0;
+    }
+    wf_loop_poll(loop, timeout_ns);
+}
+
+void wf_idle_wait(struct weft_loop *loop, int64_t until_ns)
+{
+    /* With descriptors to watch the poller is the place to wait: a look would miss them. */
+    bool watched = loop->poller.watched > 0;
+    if (!watched && idle_look(loop, until_ns))
+        return;
+    enum parking_state how = watched ? PARKING_POLL : PARKING_FUTEX;
+    parking_announce(&loop->parking, how);
+    wf_runtime_idle_enter(loop);
+    if (!inbox_recheck(&loop->inbox) && !wf_runtime_recheck(loop))
+        idle_sleep(loop, how, until_ns);
+    if (parking_retract(&loop->parking) && how == PARKING_POLL)
+        loop->poller.tokens_due++;
+    wf_runtime_idle_leave(loop);
+}

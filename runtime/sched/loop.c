@@ -1,0 +1,541 @@
+/*
+ * loop.c - a loop's life: made, run, stopped, closed; and the slow look between turns.
+ *
+ * The quick way from turn to turn is ready_next() in loop.h. Whenever that has nothing to give, the
+ * loop's own flow takes a slow look: mail, descriptors, due timers, spawned tasks; and with nothing
+ * there, it waits.
+ */
+#include "runtime/sched/loop.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "runtime/base/likely.h"
+#include "runtime/sched/callback.h"
+#include "runtime/sched/future_ops.h"
+#include "runtime/sched/idle_wait.h"
+#include "runtime/sched/report.h"
+#include "runtime/sched/runner.h"
+#include "runtime/sched/scheduler.h"
+#include "runtime/sched/task_ops.h"
+#include "runtime/task/stack_overflow.h"
+
+#define POLL_INTERVAL_NS 20000
+#define NUMBER_BLOCK     1024u
+
+/* The count behind Task-N, taken in ranges by the loops: any thread. */
+static _Atomic uint64_t task_numbers = 1;
+
+/* Loops that nobody uses (L3). */
+static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct weft_loop *free_loops;
+
+static struct weft_loop *loop_take_memory(void)
+{
+    pthread_mutex_lock(&free_lock);
+    struct weft_loop *loop = free_loops;
+    if (loop)
+        free_loops = loop->next_free;
+    pthread_mutex_unlock(&free_lock);
+    return loop ? loop : mem_alloc_line(sizeof(*loop));
+}
+
+static void loop_give_memory(struct weft_loop *loop)
+{
+    pthread_mutex_lock(&free_lock);
+    loop->next_free = free_loops;
+    free_loops = loop;
+    pthread_mutex_unlock(&free_lock);
+}
+
+/* The running task keeps its own errors. */
+static struct error_slot *current_error_slot(void)
+{
+    struct weft_loop *loop = wf_loop_current();
+    return loop && loop->current ? &loop->current->errors : NULL;
+}
+
+int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
+{
+    const char *debug = getenv("WEFT_DEBUG");
+    enum stack_class class = STACK_NORMAL;
+
+    if (options && options->stack_bytes)
+        class = wf_stack_class_for(options->stack_bytes);
+    if (class == STACK_CLASSES ||
+        (options && options->clock != WEFT_CLOCK_MONOTONIC && options->clock != WEFT_CLOCK_VIRTUAL))
+        return -EINVAL;
+    struct weft_loop *loop = loop_take_memory();
+    if (!loop)
+        return -ENOMEM;
+    wf_error_slot_hook = current_error_slot;
+    atomic_store_explicit(&wf_stack_owner_name, wf_task_owner_name, memory_order_relaxed);
+    wf_outcome_barrier_works(); /* registers the process before the first future needs it */
+
+    /* Field by field: a waker of the loop's earlier life may still look at the parking word (L3).
+     */
+    ready_init(loop);
+    loop->steps = loop->slow_at = loop->turns = loop->started = 0;
+    loop->current = NULL;
+    atomic_store_explicit(&loop->touching.what, NULL, memory_order_relaxed);
+    loop->handed = NULL;
+    loop->tasks_first = loop->tasks_last = NULL;
+    loop->blocks = (struct block_cache){0};
+    wf_stack_cache_init(&loop->stacks);
+    loop->number_next = loop->number_end = 0;
+    loop->stack_class = (uint8_t) class;
+    loop->virtual_clock = options && options->clock == WEFT_CLOCK_VIRTUAL;
+    loop->stopping = loop->turned = false;
+    loop->debug = options && options->debug ? options->debug > 0 : debug && *debug;
+    loop->fatal = 0;
+    loop->born_shared = 0;
+    loop->task_factory = NULL;
+    loop->task_factory_arg = NULL;
+    loop->now_ns = loop->virtual_clock ? 0 : clock_now_ns();
+    loop->polled_ns = 0;
+    loop->external = 0;
+    spin_init(&loop->spin);
+    wf_poller_init(&loop->poller);
+    loop->runtime = NULL;
+    loop->index = 0;
+    loop->searcher = loop->private_runtime = false;
+    loop->polls = loop->parks = loop->stolen = 0;
+    loop->handler = NULL;
+    loop->handler_arg = NULL;
+    loop->next_free = NULL;
+    atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_relaxed);
+    atomic_store_explicit(&loop->closed, false, memory_order_relaxed);
+    atomic_store_explicit(&loop->revoked, false, memory_order_relaxed);
+    inbox_init(&loop->inbox);
+    parking_init(&loop->parking);
+    ring_init(&loop->ring);
+    wf_wheel_init(&loop->wheel, loop->now_ns);
+    *ret_loop = loop;
+    return 0;
+}
+
+uint64_t wf_loop_number(struct weft_loop *loop)
+{
+    if (loop->number_next == loop->number_end) {
+        /* Relaxed: only the numbers matter, and each is given out once. */
+        loop->number_next =
+            atomic_fetch_add_explicit(&task_numbers, NUMBER_BLOCK, memory_order_relaxed);
+        loop->number_end = loop->number_next + NUMBER_BLOCK;
+    }
+    return loop->number_next++;
+}
+
+uint64_t wf_foreign_number(void)
+{
+    return atomic_fetch_add_explicit(&task_numbers, 1, memory_order_relaxed);
+}
+
+/* What is left of the loop's range goes back if nobody took numbers after it: runs in a row count
+ * on. */
+static void loop_return_numbers(struct weft_loop *loop)
+{
+    uint64_t end = loop->number_end;
+    if (loop->number_next != end)
+        atomic_compare_exchange_strong_explicit(&task_numbers, &end, loop->number_next,
+                                                memory_order_relaxed, memory_order_relaxed);
+    loop->number_next = loop->number_end = 0;
+}
+
+/* Queues what the wheel has due at this time. */
+static void loop_fire_timers(struct weft_loop *loop, int64_t now_ns)
+{
+    struct timer *chain = wf_wheel_advance(&loop->wheel, now_ns), *timer;
+
+    while ((timer = timer_chain_pop(&chain))) {
+        struct loop_timer *due = container_of(timer, struct loop_timer, timer);
+        if (!due->over)
+            ready_push(loop, &due->fire);
+    }
+}
+
+static void descriptor_ready(void *watcher, void *arg)
+{
+    wf_watcher_ready(arg, watcher);
+}
+
+/* Visits the poller; waits for at most timeout_ns (< 0: no limit) where there is one. */
+void wf_loop_poll(struct weft_loop *loop, int64_t timeout_ns)
+{
+    loop->polls++;
+    int rc = wf_poller_wait(&loop->poller, timeout_ns, descriptor_ready, loop);
+    if (unlikely(rc < 0))
+        wf_report(loop, "The poller failed", rc, NULL, NULL, NULL);
+}
+
+void wf_loop_take_mail(struct weft_loop *loop)
+{
+    struct runnable *r = inbox_drain(&loop->inbox);
+    while (r) {
+        struct runnable *next = r->next;
+        if (r->run == wf_task_arrive)
+            wf_task_arrive(r,
+                           loop); /* a new task: its first step is queued, without another turn */
+        else
+            ready_push(loop, r);
+        r = next;
+    }
+}
+
+/* Mail, descriptors, timers: whatever is there already goes to the ready queue, in this order. */
+static void loop_collect(struct weft_loop *loop)
+{
+    wf_loop_take_mail(loop);
+    bool timers = !wheel_is_empty(&loop->wheel), watched = loop->poller.watched > 0;
+    if (loop->virtual_clock) {
+        if (watched)
+            wf_loop_poll(loop, 0);
+        if (timers)
+            loop_fire_timers(loop, loop->now_ns);
+    } else if (timers || watched) {
+        int64_t now_ns = clock_now_ns();
+        if (watched) { /* the callbacks are level-triggered: every turn */
+            loop->polled_ns = now_ns;
+            wf_loop_poll(loop, 0);
+        }
+        loop->now_ns = now_ns;
+        if (timers)
+            loop_fire_timers(loop, now_ns);
+    }
+}
+
+/* Nothing is ready: finds work elsewhere, or waits until there may be some. */
+static void loop_idle(struct weft_loop *loop)
+{
+    struct runnable *r = wf_runtime_find_work(loop);
+    if (r) {
+        ready_push(loop, r);
+        return;
+    }
+    int64_t next_ns = wf_wheel_next_ns(&loop->wheel);
+    if (loop->virtual_clock && next_ns != CLOCK_NEVER && !loop->external) {
+        if (!inbox_has_mail(&loop->inbox)) {
+            if (next_ns > loop->now_ns)
+                loop->now_ns = next_ns;
+            loop_fire_timers(loop, loop->now_ns);
+        }
+        return;
+    }
+    wf_idle_wait(loop, loop->virtual_clock ? CLOCK_NEVER : next_ns);
+}
+
+/* Between turns: begins the next one. False: the run is over. */
+static bool loop_turn(struct weft_loop *loop)
+{
+    if (loop->fatal || (loop->stopping && loop->turned))
+        return false;
+    loop_collect(loop);
+    if (ready_is_empty(loop) || loop->steps >= loop->slow_at) {
+        /* Spawned tasks get their share even when the ready queue never empties. */
+        struct runnable *r = wf_runtime_next_spawned(loop);
+        if (r)
+            ready_push(loop, r);
+    }
+    while (ready_is_empty(loop) && !loop->stopping) {
+        loop_idle(loop);
+        if (ready_is_empty(loop))
+            loop_collect(loop);
+    }
+    if (unlikely(loop->searcher))
+        wf_runtime_pass_search(loop);
+    loop->turned = true;
+    loop->slow_at = loop->poller.watched ? 0 : loop->steps + LOOP_SLOW_STEPS;
+    if (!ready_is_empty(loop)) {
+        loop->turn_last = (struct runnable *)(void *)loop->ready_end;
+        loop->turns++;
+    }
+    return true;
+}
+
+static struct runnable *ready_pop(struct weft_loop *loop)
+{
+    struct runnable *r = loop->ready_first;
+    loop->ready_first = r->next;
+    if (!r->next)
+        loop->ready_end = &loop->ready_first;
+    if (r == loop->turn_last)
+        loop->turn_last = NULL;
+    loop->steps++;
+    return r;
+}
+
+/* The loop's own flow. */
+static void loop_flow(struct weft_loop *loop)
+{
+    while (!loop->fatal) {
+        struct runnable *r = loop->handed;
+        loop->handed = NULL;
+        if (!r)
+            r = ready_next(loop);
+        if (!r) {
+            if (!loop_turn(loop))
+                break;
+            if (!loop->turn_last) /* stopped with nothing to run */
+                continue;
+            r = ready_pop(loop);
+        }
+        r->run(r, loop);
+    }
+    if (loop->handed) { /* a fatal error came first: it runs in the next run (LIFE-13) */
+        struct runnable *r = loop->handed;
+        loop->handed = NULL;
+        r->next = loop->ready_first;
+        if (ready_is_empty(loop))
+            loop->ready_end = &r->next;
+        loop->ready_first = r;
+    }
+    loop->turn_last = NULL;
+}
+
+/* The calling thread takes the loop; false if another runs it. */
+static bool loop_occupy(struct weft_loop *loop)
+{
+    uint8_t state = LOOP_IDLE;
+    /* Acquire, with the release of who had it before: its fields are seen. */
+    while (!atomic_compare_exchange_weak_explicit(&loop->running, &state, LOOP_RUNNING,
+                                                  memory_order_acquire, memory_order_relaxed)) {
+        if (state == LOOP_RUNNING)
+            return false;
+        cpu_relax(); /* being inspected, or the exchange failed for nothing */
+        state = LOOP_IDLE;
+    }
+    return true;
+}
+
+int wf_loop_run(struct weft_loop *loop)
+{
+    if (loop_is_closed(loop))
+        return WEFT_ELOOPCLOSED;
+    if (wf_loop_current() || !loop_occupy(loop))
+        return WEFT_ELOOPRUNNING;
+    struct overflow_thread overflow;
+    int rc = wf_overflow_thread_init(&overflow);
+    if (rc) {
+        atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_release);
+        return rc;
+    }
+    wf_loop_set_current(loop);
+    context_init_thread(&loop->context);
+    loop->turned = false;
+    loop->slow_at = 0;
+    loop_flow(loop);
+    rc = loop->fatal;
+    loop->fatal = 0;
+    loop->stopping = false; /* LIFE-06 */
+    context_fini_thread(&loop->context);
+    wf_loop_set_current(NULL);
+    wf_overflow_thread_fini(&overflow);
+    atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_release);
+    return rc;
+}
+
+int weft_loop_run_forever(weft_loop *loop)
+{
+    return loop ? wf_loop_run(loop) : -EINVAL;
+}
+
+static int stop_on_done(weft_future *future, void *arg)
+{
+    (void)future;
+    return weft_loop_stop(arg);
+}
+
+int weft_loop_run_until_complete(weft_loop *loop, weft_future *future, void **ret_result)
+{
+    if (!loop || !future || future_loop(future) != loop)
+        return -EINVAL;
+    if (loop_is_closed(loop))
+        return WEFT_ELOOPCLOSED;
+    if (wf_loop_current() || weft_loop_is_running(loop))
+        return WEFT_ELOOPRUNNING;
+    int rc = wf_add_done_callback_on(future, loop, stop_on_done, loop);
+    if (rc)
+        return rc;
+    weft_ref(future);
+    rc = wf_loop_run(loop);
+    if (rc) {
+        /* LIFE-12, LIFE-14: the error leaves the loop; neither a callback nor a stop stays behind.
+         */
+        weft_remove_done_callback(future, stop_on_done, loop);
+        loop->stopping = false;
+        if (future_is_done(future))
+            atomic_store_explicit(&future->taken, 1, memory_order_relaxed);
+    } else if (!future_is_done(future)) {
+        weft_remove_done_callback(future, stop_on_done, loop);
+        rc = WEFT_ELOOPSTOPPED;
+    } else {
+        rc = weft_result(future, ret_result);
+    }
+    weft_unref(future);
+    return rc;
+}
+
+int weft_loop_stop(weft_loop *loop)
+{
+    if (!loop)
+        return -EINVAL;
+    loop->stopping = true;
+    loop_attend(loop);
+    return 0;
+}
+
+int weft_loop_is_running(const weft_loop *loop)
+{
+    return loop && atomic_load_explicit(&loop->running, memory_order_acquire) == LOOP_RUNNING;
+}
+
+int weft_loop_is_closed(const weft_loop *loop)
+{
+    return !loop || loop_is_closed(loop);
+}
+
+double weft_loop_time(const weft_loop *loop)
+{
+    return loop ? clock_seconds(loop_now_ns(loop)) : (double)NAN;
+}
+
+int weft_loop_advance(weft_loop *loop, double seconds)
+{
+    if (!loop || !loop->virtual_clock || !(seconds >= 0))
+        return -EINVAL;
+    loop->now_ns = clock_add_ns(loop->now_ns, clock_ns(seconds));
+    loop_attend(loop);
+    return 0;
+}
+
+int weft_loop_set_debug(weft_loop *loop, int on)
+{
+    if (!loop)
+        return -EINVAL;
+    loop->debug = on != 0;
+    return 0;
+}
+
+int weft_loop_get_debug(const weft_loop *loop)
+{
+    return loop && loop->debug;
+}
+
+int weft_loop_get_stats(const weft_loop *loop, weft_loop_stats *ret_stats)
+{
+    if (!loop || !ret_stats)
+        return -EINVAL;
+    *ret_stats = (weft_loop_stats){.tasks = loop->started,
+                                   .switches = loop->steps,
+                                   .iterations = loop->turns,
+                                   .polls = loop->polls,
+                                   .parks = loop->parks,
+                                   .stolen = loop->stolen};
+    return 0;
+}
+
+static void drop_chain(struct runnable *r)
+{
+    while (r) {
+        struct runnable *next = r->next;
+        r->run(r, NULL); /* L4 */
+        r = next;
+    }
+}
+
+static void drop_watcher(void *watcher, void *arg)
+{
+    wf_watcher_drop(arg, watcher);
+}
+
+/* A task that will never go on (TASK-19). Whoever waits for it elsewhere sees it cancelled. */
+static void loop_destroy_task(struct weft_loop *loop, struct task *task)
+{
+    wf_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future, NULL);
+    if (task->wait)
+        task->wait->abandon(task->wait, task);
+    if (task->started) {
+        task->stack->owner = NULL;
+        stack_put(&loop->stacks, task->stack);
+    } else if (task->arg_drop) {
+        task->arg_drop(task->arg);
+    }
+    task->started = true;
+    weft_error_unref(task->cancel_error);
+    task->cancel_error = NULL;
+    wf_task_complete(loop, task, OUTCOME_CANCELLED, WEFT_ECANCELLED, NULL);
+}
+
+int weft_loop_close(weft_loop *loop)
+{
+    if (!loop)
+        return -EINVAL;
+    if (weft_loop_is_running(loop))
+        return WEFT_ELOOPRUNNING;
+    bool open = false;
+    if (!atomic_compare_exchange_strong_explicit(&loop->closed, &open, true, memory_order_acq_rel,
+                                                 memory_order_relaxed))
+        return 0;
+    /* The closing thread stands in for the loop's while the last owners of its futures are told. */
+    struct weft_loop *outer = wf_loop_current();
+    wf_loop_set_current(loop);
+    drop_chain(inbox_close(&loop->inbox));
+    struct timer *chain = wf_wheel_take_all(&loop->wheel), *timer;
+    while ((timer = timer_chain_pop(&chain))) {
+        struct runnable *fire = &container_of(timer, struct loop_timer, timer)->fire;
+        fire->run(fire, NULL);
+    }
+    wf_poller_clear(&loop->poller, drop_watcher, loop);
+    struct runnable *queued = loop->ready_first;
+    ready_init(loop);
+    drop_chain(queued);
+    while (loop->tasks_first)
+        loop_destroy_task(loop, loop->tasks_first);
+    queued = loop->ready_first; /* callbacks of the destroyed */
+    ready_init(loop);
+    drop_chain(queued);
+    wf_loop_set_current(outer);
+    wf_poller_close(&loop->poller);
+    wf_stack_cache_fini(&loop->stacks);
+    block_cache_fini(&loop->blocks);
+    loop_return_numbers(loop);
+    return 0;
+}
+
+weft_loop *weft_new_event_loop(const weft_loop_options *options)
+{
+    struct weft_loop *loop = NULL;
+    int rc = wf_loop_make(options, &loop);
+    if (rc) {
+        errno = -rc;
+        return NULL;
+    }
+    return loop;
+}
+
+struct runtime *wf_runtime_of(struct weft_loop *loop)
+{
+    if (!loop->runtime) {
+        struct runtime *runtime = mem_alloc_line(sizeof(*runtime));
+        if (!runtime)
+            return NULL;
+        wf_runtime_init(runtime, 1);
+        wf_runtime_join(runtime, loop, 0);
+        loop->private_runtime = true;
+    }
+    return loop->runtime;
+}
+
+int weft_loop_free(weft_loop *loop)
+{
+    if (!loop)
+        return 0;
+    int rc = weft_loop_close(loop);
+    if (rc)
+        return rc;
+    if (weft_get_event_loop() == loop)
+        weft_set_event_loop(NULL);
+    if (loop->private_runtime)
+        mem_free_line(loop->runtime, sizeof(*loop->runtime));
+    loop_give_memory(loop);
+    return 0;
+}

@@ -1,0 +1,201 @@
+/*
+ * loop.h - what a loop is made of, and the few steps that every task takes many times.
+ *
+ * All fields belong to the thread that runs the loop, but for the inbox and the parking word, which
+ * have cache lines of their own, and those marked otherwise. While no thread runs the loop, the one
+ * that holds it may use it; `running` hands it over.
+ *
+ *     other threads -> inbox --drain--> ready queue --> tasks and callbacks
+ *     wheel (due timers), poller (ready descriptors), ring (spawned tasks) ---^
+ *
+ * L1  The ready queue is first in, first out. A turn runs what was queued when it began;
+ * `turn_last` is the last of these, NULL between turns. L2  Between turns the loop looks at its
+ * inbox, and every LOOP_SLOW_STEPS steps, or when there is nothing to run, at timers, descriptors
+ * and spawned tasks too. `slow_at` = 0 asks for that look at the next turn. L3  The memory of a
+ * loop is never given back, only used for another loop: a waker that comes late finds a loop, and
+ * wakes it for nothing. L4  A runnable that is run with a NULL loop was dropped: it gives back what
+ * it holds.
+ */
+#ifndef WEFT_RUNTIME_SCHED_LOOP_H
+#define WEFT_RUNTIME_SCHED_LOOP_H
+
+#include <stdalign.h>
+
+#include <weft/loop.h>
+#include <weft/task.h>
+
+#include "runtime/base/blocks.h"
+#include "runtime/base/clock.h"
+#include "runtime/io/poller.h"
+#include "runtime/sched/inbox.h"
+#include "runtime/sched/parking.h"
+#include "runtime/sched/ring.h"
+#include "runtime/sched/spin.h"
+#include "runtime/task/task.h"
+#include "runtime/time/wheel.h"
+
+#define LOOP_SLOW_STEPS 64
+
+struct runtime;
+
+enum loop_running {
+    LOOP_IDLE,
+    LOOP_RUNNING,
+    LOOP_INSPECTED, /* another thread reads its tasks, for a moment */
+};
+
+struct weft_loop {
+    /* What each step touches. */
+    struct runnable *ready_first;
+    struct runnable **ready_end; /* where the next one is linked: &ready_first when empty */
+    struct runnable *turn_last;  /* L1 */
+    uint64_t steps;              /* runnables run */
+    uint64_t slow_at;            /* L2 */
+    struct task *current;        /* NULL in callbacks */
+    struct touching touching;    /* read by other threads; see outcome.h */
+    struct runnable *handed; /* a suspending task found that this must run on the loop's stack */
+    struct context context;  /* the loop's own flow */
+    struct task *tasks_first, *tasks_last; /* unfinished, in order of creation */
+    struct block_cache blocks;
+    struct stack_cache stacks;
+    uint64_t number_next, number_end; /* of unnamed tasks: a range of the process's count */
+    uint64_t turns;
+    uint64_t started;
+    uint8_t stack_class;
+    bool virtual_clock;
+    bool stopping; /* stop() was called */
+    bool turned;   /* a turn has begun since the run began */
+    bool debug;
+    int fatal;            /* a fatal error ends the run at once */
+    uint32_t born_shared; /* so many futures to come are made shared: see future_make() */
+    weft_task_factory task_factory;
+    void *task_factory_arg;
+
+    /* What each slow look touches. */
+    int64_t now_ns;    /* the virtual clock; on the real one the latest reading */
+    int64_t polled_ns; /* when the poller was last visited */
+    unsigned
+        external; /* work outside the loop that will come back: the virtual clock waits for it */
+    struct spin spin;
+    struct poller poller;
+    struct runtime *runtime;
+    unsigned index;       /* in the runtime */
+    bool searcher;        /* was woken to look for spawned work, and has not looked yet */
+    bool private_runtime; /* made for this loop alone; freed with it */
+    uint64_t polls, parks, stolen;
+    weft_exception_handler handler;
+    void *handler_arg;
+    struct weft_loop *next_free; /* in the list of loops that nobody uses */
+
+    _Atomic uint8_t
+        running; /* enum loop_running; taken by CAS, given up by who took it; read by anybody */
+    _Atomic bool closed;  /* written by the closing thread; read by anybody */
+    _Atomic bool revoked; /* written by revokers: a future of ours was shared */
+
+    alignas(CACHE_LINE) struct inbox inbox;     /* pushed to by any thread */
+    alignas(CACHE_LINE) struct parking parking; /* written by wakers, only when the loop sleeps */
+    alignas(CACHE_LINE) struct ring ring;       /* stolen from by the runtime's other loops */
+    struct wheel wheel;
+};
+
+/* The loop that the calling thread runs, or NULL. Never inlined: see "Atomics and threads" in the
+ * style. */
+struct weft_loop *wf_loop_current(void);
+void wf_loop_set_current(struct weft_loop *loop);
+
+static inline void ready_init(struct weft_loop *loop)
+{
+    loop->ready_first = NULL;
+    loop->ready_end = &loop->ready_first;
+    loop->turn_last = NULL;
+}
+
+static inline bool ready_is_empty(const struct weft_loop *loop)
+{
+    return loop->ready_end == &loop->ready_first;
+}
+
+static inline void ready_push(struct weft_loop *loop, struct runnable *r)
+{
+    r->next = NULL;
+    *loop->ready_end = r;
+    loop->ready_end = &r->next;
+}
+
+/* Queues what is in the inbox. */
+void wf_loop_take_mail(struct weft_loop *loop);
+
+/* Asks for a slow look at the next turn (L2). */
+static inline void loop_attend(struct weft_loop *loop)
+{
+    loop->slow_at = 0;
+}
+
+/*
+ * The next runnable of this turn, or of the next turn if nothing but the ready queue has to be
+ * looked at; else NULL: the loop must take a slow look.
+ */
+static inline struct runnable *ready_next(struct weft_loop *loop)
+{
+    if (!loop->turn_last) {
+        if (ready_is_empty(loop) || loop->steps >= loop->slow_at || inbox_has_mail(&loop->inbox))
+            return NULL;
+        /* next is the first member of a runnable, so the end of the queue is its last one. */
+        loop->turn_last = (struct runnable *)(void *)loop->ready_end;
+        loop->turns++;
+    }
+    struct runnable *r = loop->ready_first;
+    loop->ready_first = r->next;
+    if (r == loop->turn_last) {
+        loop->turn_last = NULL;
+        if (!r->next)
+            loop->ready_end = &loop->ready_first;
+    }
+    loop->steps++;
+    return r;
+}
+
+/* The loop's clock, read now. */
+static inline int64_t loop_now_ns(const struct weft_loop *loop)
+{
+    return loop->virtual_clock ? loop->now_ns : clock_now_ns();
+}
+
+/* Arms a timer to go off so long from now; cheap when it is cancelled soon. */
+static inline void loop_arm_after(struct weft_loop *loop, struct timer *timer, int64_t timeout_ns)
+{
+    if (loop->virtual_clock)
+        wheel_arm(&loop->wheel, timer, clock_add_ns(loop->now_ns, timeout_ns));
+    else
+        wheel_arm_after(&loop->wheel, timer, timeout_ns);
+    if (timeout_ns <= 0)
+        loop_attend(loop);
+}
+
+/* A timer of the loop: when it is due, `fire` is queued. */
+struct loop_timer {
+    struct timer timer;
+    struct runnable fire;
+    bool over; /* nobody waits for it any more: it is not queued when it is due */
+};
+
+/* Any thread: queues a runnable on a loop and wakes it if need be. False: the loop is closed. */
+bool wf_loop_post(struct weft_loop *loop, struct runnable *r);
+
+/* Any thread, after publishing work with a seq_cst read-modify-write: wakes the loop if it sleeps.
+ */
+void wf_loop_wake(struct weft_loop *loop);
+
+/* The caller is on the loop's thread, or holds a loop that no thread runs. */
+static inline bool loop_is_mine(struct weft_loop *loop)
+{
+    return loop == wf_loop_current() ||
+           atomic_load_explicit(&loop->running, memory_order_acquire) != LOOP_RUNNING;
+}
+
+static inline bool loop_is_closed(const struct weft_loop *loop)
+{
+    return atomic_load_explicit(&loop->closed, memory_order_acquire);
+}
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * report.c - the exception handler: what becomes of failures that have no caller.
+ *
+ * A report is handled at once, in the thread that makes it. Nothing that goes wrong in a handler
+ * reaches the code that caused the report: a failing handler is reported to the default one, with
+ * the original attached.
+ */
+#include "runtime/sched/report.h"
+
+#include <stdio.h>
+
+#include "runtime/sched/loop.h"
+
+int weft_loop_set_exception_handler(weft_loop *loop, weft_exception_handler handler, void *arg)
+{
+    if (!loop)
+        return -EINVAL;
+    loop->handler = handler;
+    loop->handler_arg = arg;
+    return 0;
+}
+
+weft_exception_handler weft_loop_get_exception_handler(const weft_loop *loop)
+{
+    return loop ? loop->handler : NULL;
+}
+
+static void report_write(FILE *file, const weft_report *report, const char *indent)
+{
+    char text[256];
+
+    fprintf(file, "%s%s\n", indent,
+            report->message ? report->message : "Unhandled exception in event loop");
+    if (report->future) {
+        weft_future_format(report->future, text, sizeof(text));
+        fprintf(file, "%s  future: %s\n", indent, text);
+    }
+    if (report->handle)
+        fprintf(file, "%s  handle: %p\n", indent, (void *)report->handle);
+    if (report->task && report->task != report->future) {
+        weft_future_format(report->task, text, sizeof(text));
+        fprintf(file, "%s  task: %s\n", indent, text);
+    }
+    if (report->error)
+        weft_error_print(report->error, file);
+    else if (report->code)
+        fprintf(file, "%s%s: %s\n", indent, weft_error_name(report->code),
+                weft_strerror(report->code));
+}
+
+void weft_loop_default_exception_handler(weft_loop *loop, const weft_report *report)
+{
+    (void)loop;
+    if (!report)
+        return;
+    flockfile(stderr); /* one report is one text, whoever else writes */
+    fputs("weft: ", stderr);
+    report_write(stderr, report, "");
+    if (report->original) {
+        fputs("  while handling:\n", stderr);
+        report_write(stderr, report->original, "  ");
+    }
+    funlockfile(stderr);
+}
+
+void weft_loop_call_exception_handler(weft_loop *loop, const weft_report *report)
+{
+    if (!report)
+        return;
+    if (!loop || !loop->handler) {
+        weft_loop_default_exception_handler(loop, report);
+        return;
+    }
+    int code = loop->handler(loop, report, loop->handler_arg);
+    if (code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT) { /* EXH-08 */
+        loop->fatal = code;
+    } else if (code < 0) { /* EXH-06 */
+        weft_report failed = {
+            .message = "Unhandled error in exception handler", .code = code, .original = report};
+        weft_loop_default_exception_handler(loop, &failed);
+    }
+}
+
+void wf_report(struct weft_loop *loop, const char *message, int code, weft_error *error,
+               weft_future *future, weft_handle *handle)
+{
+    weft_report report = {.message = message,
+                          .code = code,
+                          .error = error,
+                          .future = future,
+                          .task = future && future_is_task(future) ? future : NULL,
+                          .handle = handle};
+    weft_loop_call_exception_handler(loop, &report);
+}

@@ -1,0 +1,14 @@
+/*
+ * report.h - failures that have no caller go to the loop's exception handler.
+ */
+#ifndef WEFT_RUNTIME_SCHED_REPORT_H
+#define WEFT_RUNTIME_SCHED_REPORT_H
+
+#include <weft/loop.h>
+
+/* Reports an error (owned by the caller; may be NULL) about a future, task or handle (each may be
+ * NULL). */
+void wf_report(struct weft_loop *loop, const char *message, int code, weft_error *error,
+               weft_future *future, weft_handle *handle);
+
+#endif

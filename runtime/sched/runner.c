@@ -1,0 +1,393 @@
+/*
+ * runner.c - a runtime from start to end: made when it is first needed, run, wound down, closed.
+ *
+ * The first loop is made with the runner and runs wherever weft_runner_run() is called, or on a
+ * thread of its own after weft_runner_start(). The others are made one by one, with their threads,
+ * when spawned tasks find no loop that is free, or when somebody asks for them.
+ */
+#include "runtime/sched/runner.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <weft/runner.h>
+
+#include "runtime/base/sys.h"
+#include "runtime/sched/callback.h"
+#include "runtime/sched/future_ops.h"
+#include "runtime/sched/report.h"
+#include "runtime/sched/task_ops.h"
+
+#define SHUTDOWN_TIMEOUT 300.0
+
+enum runner_state { RUNNER_NEW, RUNNER_OPEN, RUNNER_CLOSED };
+
+/* A runner's runtime, with what only the runner needs. */
+struct weft_runtime {
+    struct runtime runtime;
+    weft_runner_options options;
+    pthread_mutex_t lock;                 /* the making of loops, and who runs the first one */
+    pthread_t threads[RUNTIME_LOOPS_MAX]; /* under lock; [0] only in the background */
+    bool background;
+    bool set_event_loop; /* the first loop became its thread's current one */
+    unsigned
+        refused; /* loops are not started for so many spawns after a thread could not be made */
+};
+
+#define SPAWNS_AFTER_REFUSAL 1000u
+
+int weft_runner_init(weft_runner *runner, const weft_runner_options *options)
+{
+    weft_runner_options defaults = {0};
+    if (!options)
+        options = &defaults;
+    if (!runner || options->loops < 0 || options->loops > RUNTIME_LOOPS_MAX ||
+        options->max_threads < 0 || !(options->shutdown_timeout >= 0) ||
+        (options->clock != WEFT_CLOCK_MONOTONIC && options->clock != WEFT_CLOCK_VIRTUAL) ||
+        (options->clock == WEFT_CLOCK_VIRTUAL && options->loops > 1) ||
+        wf_stack_class_for(options->stack_bytes ? options->stack_bytes : 1) == STACK_CLASSES)
+        return -EINVAL;
+    *runner = (weft_runner){.options = *options, .state = RUNNER_NEW};
+    return 0;
+}
+
+static unsigned usable_cpus(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set))
+        return 1;
+    int count = CPU_COUNT(&set);
+    return count < 1 ? 1 : count > RUNTIME_LOOPS_MAX ? RUNTIME_LOOPS_MAX : (unsigned)count;
+}
+
+static struct weft_runtime *runtime_of(struct runtime *runtime)
+{
+    return container_of(runtime, struct weft_runtime, runtime);
+}
+
+const weft_runner_options *wf_runtime_options(const struct runtime *runtime)
+{
+    /* A private runtime starts no loops. */
+    return runtime->start_loop ? &container_of(runtime, const struct weft_runtime, runtime)->options
+                               : NULL;
+}
+
+static void *loop_thread(void *arg)
+{
+    struct weft_loop *loop = arg;
+    int rc;
+    /* A fatal error ends the run of the first loop only; here it is reported, and the loop goes on.
+     */
+    while ((rc = wf_loop_run(loop)) != 0) {
+        wf_report(loop, "A fatal error left a loop of the runtime", rc, NULL, NULL, NULL);
+        if (rc != WEFT_EINTERRUPTED && rc != WEFT_ESYSTEMEXIT)
+            break;
+    }
+    return NULL;
+}
+
+/* Makes loop number index and its thread. Under lock. 0 or -errno. */
+static int start_loop_locked(struct weft_runtime *rt, unsigned index)
+{
+    weft_loop_options options = {.debug = rt->options.debug,
+                                 .stack_bytes = rt->options.stack_bytes};
+    struct weft_loop *loop = NULL, *first = rt->runtime.loops[0];
+
+    int rc = wf_loop_make(&options, &loop);
+    if (rc)
+        return rc;
+    loop->handler = first->handler;
+    loop->handler_arg = first->handler_arg;
+    loop->debug = first->debug;
+    wf_runtime_join(&rt->runtime, loop, index);
+    rc = sys_thread_create(&rt->threads[index], loop_thread, loop);
+    if (rc) {
+        atomic_store_explicit(&rt->runtime.loops[index], NULL, memory_order_release);
+        loop->runtime = NULL;
+        weft_loop_free(loop);
+        return rc;
+    }
+    /* Release, with the acquire of thieves. */
+    atomic_store_explicit(&rt->runtime.loops_started, index + 1, memory_order_release);
+    return 0;
+}
+
+/* A loop has more spawned tasks than it can start. */
+static void start_loop(struct runtime *runtime, unsigned index)
+{
+    struct weft_runtime *rt = runtime_of(runtime);
+
+    if (pthread_mutex_trylock(&rt->lock))
+        return; /* somebody is at it */
+    if (rt->refused)
+        rt->refused--;
+    else if (runtime->loops_started == index && index < runtime->loops_max && !runtime->closing &&
+             start_loop_locked(rt, index))
+        rt->refused = SPAWNS_AFTER_REFUSAL; /* the loops that exist do the work */
+    pthread_mutex_unlock(&rt->lock);
+}
+
+/* Makes the runtime and its first loop, once. */
+static int runner_open(weft_runner *runner)
+{
+    if (!runner)
+        return -EINVAL;
+    if (runner->state == RUNNER_CLOSED)
+        return weft_fail(WEFT_ECLOSED, "the runner is closed");
+    if (runner->state == RUNNER_OPEN)
+        return 0;
+    const weft_runner_options *o = &runner->options;
+    struct weft_runtime *rt = mem_alloc_line(sizeof(*rt));
+    if (!rt)
+        return -ENOMEM;
+    memset(rt, 0, sizeof(*rt));
+    unsigned loops = o->loops ? (unsigned)o->loops : usable_cpus();
+    wf_runtime_init(&rt->runtime, o->clock == WEFT_CLOCK_VIRTUAL ? 1 : loops);
+    rt->runtime.start_loop = start_loop;
+    rt->options = *o;
+    pthread_mutex_init(&rt->lock, NULL);
+
+    struct weft_loop *loop = NULL;
+    int rc = 0;
+    if (o->loop_factory) {
+        loop = o->loop_factory(o->loop_factory_arg);
+        if (!loop)
+            rc = errno > 0 ? -errno : -ENOMEM;
+        else if (loop->virtual_clock)
+            rt->runtime.loops_max = 1;
+    } else {
+        weft_loop_options options = {
+            .clock = o->clock, .debug = o->debug, .stack_bytes = o->stack_bytes};
+        rc = wf_loop_make(&options, &loop);
+    }
+    if (rc) {
+        pthread_mutex_destroy(&rt->lock);
+        mem_free_line(rt, sizeof(*rt));
+        return rc;
+    }
+    if (o->debug)
+        loop->debug = o->debug > 0;
+    wf_runtime_join(&rt->runtime, loop, 0);
+    rt->runtime.loops_started = 1;
+    if (!o->loop_factory) {
+        weft_set_event_loop(loop); /* RUN-07, RNR-16 */
+        rt->set_event_loop = true;
+    }
+    runner->runtime = rt;
+    runner->state = RUNNER_OPEN;
+    return 0;
+}
+
+weft_loop *weft_runner_get_loop(weft_runner *runner)
+{
+    int rc = runner_open(runner);
+    if (rc) {
+        errno = -rc;
+        return NULL;
+    }
+    return runner->runtime->runtime.loops[0];
+}
+
+int weft_runner_loops(const weft_runner *runner)
+{
+    return runner && runner->state == RUNNER_OPEN ? (int)runner->runtime->runtime.loops_max : 0;
+}
+
+weft_loop *weft_runner_loop_at(weft_runner *runner, int index)
+{
+    int rc = runner_open(runner);
+    struct weft_runtime *rt = rc ? NULL : runner->runtime;
+
+    if (!rc && (index < 0 || (unsigned)index >= rt->runtime.loops_max))
+        rc = -EINVAL;
+    if (!rc && !atomic_load_explicit(&rt->runtime.loops[index], memory_order_acquire)) {
+        pthread_mutex_lock(&rt->lock);
+        while (!rc && rt->runtime.loops_started <= (unsigned)index)
+            rc = start_loop_locked(rt, rt->runtime.loops_started);
+        pthread_mutex_unlock(&rt->lock);
+    }
+    if (rc) {
+        errno = -rc;
+        return NULL;
+    }
+    return atomic_load_explicit(&rt->runtime.loops[index], memory_order_acquire);
+}
+
+int weft_runner_run(weft_runner *runner, weft_coroutine main, void *arg, void **ret_result)
+{
+    if (!main)
+        return -EINVAL;
+    if (wf_loop_current())
+        return weft_fail(WEFT_ELOOPRUNNING, "a loop is running in this thread");
+    int rc = runner_open(runner);
+    if (rc)
+        return rc;
+    struct weft_loop *loop = runner->runtime->runtime.loops[0];
+    if (weft_loop_is_running(loop))
+        return weft_fail(WEFT_ELOOPRUNNING, "the runner's loop is running");
+    weft_task *task = loop->task_factory
+                          ? loop->task_factory(loop, main, arg, NULL, loop->task_factory_arg)
+                          : weft_task_new(loop, main, arg, NULL);
+    if (!task)
+        return -errno;
+    rc = weft_loop_run_until_complete(loop, task, ret_result);
+    weft_unref(task);
+    return rc;
+}
+
+int weft_runner_start(weft_runner *runner)
+{
+    int rc = runner_open(runner);
+    if (rc)
+        return rc;
+    struct weft_runtime *rt = runner->runtime;
+    struct weft_loop *loop = rt->runtime.loops[0];
+    pthread_mutex_lock(&rt->lock);
+    if (rt->background || weft_loop_is_running(loop))
+        rc = WEFT_ELOOPRUNNING;
+    else
+        rc = sys_thread_create(&rt->threads[0], loop_thread, loop);
+    if (!rc)
+        rt->background = true;
+    pthread_mutex_unlock(&rt->lock);
+    return rc;
+}
+
+/* Asks all unfinished tasks of a loop but this one to end; adds them to the list. */
+static int cancel_all(struct weft_loop *loop, weft_task ***ret_tasks, long *ret_count)
+{
+    long count = weft_all_tasks(loop, ret_tasks);
+    if (count < 0)
+        return (int)count;
+    for (long i = 0; i < count; i++)
+        if ((*ret_tasks)[i] != weft_current_task())
+            weft_cancel((*ret_tasks)[i]);
+    *ret_count = count;
+    return 0;
+}
+
+static void await_leftovers(weft_task **tasks, long count)
+{
+    for (long i = 0; i < count; i++) {
+        if (tasks[i] == weft_current_task())
+            continue;
+        while (!weft_done(tasks[i]))
+            (void)weft_await(tasks[i], NULL);
+        int code = weft_result(tasks[i], NULL);
+        if (code && code != WEFT_ECANCELLED) /* RUN-11, RUN-12 */
+            wf_report(future_loop(tasks[i]), "unhandled exception during weft_run() shutdown", code,
+                      weft_error_current(), tasks[i], NULL);
+    }
+}
+
+/* Runs on the first loop: ends the tasks of all loops (RUN-09 to RUN-14). */
+static int wind_down(void *arg, void **result)
+{
+    struct weft_runtime *rt = arg;
+    weft_task **tasks[RUNTIME_LOOPS_MAX] = {NULL};
+    long counts[RUNTIME_LOOPS_MAX] = {0};
+    unsigned loops = rt->runtime.loops_started;
+    int rc = 0;
+
+    (void)result;
+    for (unsigned i = 0; i < loops; i++) {
+        int failed = cancel_all(rt->runtime.loops[i], &tasks[i], &counts[i]);
+        if (failed)
+            rc = failed;
+    }
+    for (unsigned i = 0; i < loops; i++) {
+        await_leftovers(tasks[i], counts[i]);
+        weft_task_list_free(tasks[i], counts[i]);
+    }
+    return rc;
+}
+
+static void stop_run(struct runnable *r, struct weft_loop *loop)
+{
+    (void)r;
+    if (loop)
+        weft_loop_stop(loop);
+}
+
+/* Stops a loop that runs on a thread of the runtime, and joins that. */
+static void stop_thread(struct weft_runtime *rt, unsigned index)
+{
+    struct runnable stop = {.run = stop_run};
+    (void)wf_loop_post(rt->runtime.loops[index], &stop);
+    pthread_join(rt->threads[index], NULL);
+}
+
+static void run_wind_down(struct weft_runtime *rt)
+{
+    struct weft_loop *loop = rt->runtime.loops[0];
+    weft_task *task = weft_task_new(loop, wind_down, rt, NULL);
+    int rc = task ? (rt->background ? weft_future_wait(task, WEFT_FOREVER, NULL)
+                                    : weft_loop_run_until_complete(loop, task, NULL))
+                  : -errno;
+    if (rc) /* without memory for it, closing the loops ends what is left */
+        wf_report(loop, "The runtime could not end all tasks", rc, NULL, NULL, NULL);
+    weft_unref(task);
+}
+
+int weft_runner_close(weft_runner *runner)
+{
+    if (!runner)
+        return -EINVAL;
+    if (runner->state != RUNNER_OPEN) /* RNR-13, RNR-14 */
+        return 0;
+    struct weft_runtime *rt = runner->runtime;
+    struct weft_loop *first = rt->runtime.loops[0], *here = wf_loop_current();
+    if ((here && here->runtime == &rt->runtime) || (!rt->background && weft_loop_is_running(first)))
+        return WEFT_ELOOPRUNNING;
+    runner->state = RUNNER_CLOSED;
+    /* Under the lock that starts loops: there are no further ones from here on. */
+    pthread_mutex_lock(&rt->lock);
+    atomic_store_explicit(&rt->runtime.closing, true, memory_order_relaxed);
+    pthread_mutex_unlock(&rt->lock);
+    if (!loop_is_closed(first))
+        run_wind_down(rt);
+    const struct runtime_pool_ops *pool_ops =
+        atomic_load_explicit(&rt->runtime.pool_ops, memory_order_acquire);
+    if (pool_ops) {
+        double timeout =
+            rt->options.shutdown_timeout > 0 ? rt->options.shutdown_timeout : SHUTDOWN_TIMEOUT;
+        pool_ops->close(&rt->runtime, clock_add_ns(clock_now_ns(), clock_ns(timeout)));
+    }
+    for (unsigned i = rt->runtime.loops_started; i-- > 0;)
+        if (i > 0 || rt->background)
+            stop_thread(rt, i);
+    if (!loop_is_closed(first))
+        wf_runtime_gather_unowned(&rt->runtime, first);
+    if (rt->set_event_loop && weft_get_event_loop() == first)
+        weft_set_event_loop(NULL);
+    for (unsigned i = rt->runtime.loops_started; i-- > 0;)
+        weft_loop_close(rt->runtime.loops[i]);
+    for (unsigned i = rt->runtime.loops_started; i-- > 0;)
+        weft_loop_free(rt->runtime.loops[i]);
+    pthread_mutex_destroy(&rt->lock);
+    mem_free_line(rt, sizeof(*rt));
+    runner->runtime = NULL;
+    return 0;
+}
+
+int weft_run_with(const weft_runner_options *options, weft_coroutine main, void *arg,
+                  void **ret_result)
+{
+    weft_runner runner;
+
+    if (!main)
+        return -EINVAL;
+    if (wf_loop_current())
+        return weft_fail(WEFT_ELOOPRUNNING, "weft_run() inside a running loop");
+    int rc = weft_runner_init(&runner, options);
+    if (rc)
+        return rc;
+    rc = weft_runner_run(&runner, main, arg, ret_result);
+    weft_runner_close(&runner);
+    return rc;
+}
+
+int weft_run(weft_coroutine main, void *arg, void **ret_result)
+{
+    return weft_run_with(NULL, main, arg, ret_result);
+}

@@ -1,0 +1,282 @@
+/*
+ * scheduler.c - from one task to the next: start, suspend, end.
+ *
+ *     suspending task --switch--> next started task          (the usual way: one switch)
+ *                     --switch--> a stack --> a new task      (its first step)
+ *                     --switch--> the loop                    (a callback, or a slow look: loop.c)
+ *     ending task     --call----> a new task on the same stack (no switch at all)
+ *
+ * S1  A task that suspends publishes nothing that another thread could act on before the switch: it
+ * can only be resumed by its own loop's thread, which is here. S2  Callbacks of the user run on the
+ * loop's own stack; small steps of ours run on whatever stack is at hand. S3  An eagerly started
+ * task's first suspension returns to its starter, not to the ready queue.
+ */
+#include "runtime/sched/scheduler.h"
+
+#include "runtime/base/likely.h"
+#include "runtime/sched/future_ops.h"
+#include "runtime/sched/report.h"
+
+static struct task *task_of_ready(struct runnable *r)
+{
+    return container_of(r, struct task, ready);
+}
+
+static void task_entry(void *arg);
+
+/* A task that goes on in the frame of one that ended: its context is of the same stack. */
+static inline void context_adopt(struct context *context, const struct context *ended)
+{
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+    *context = *ended;
+#else
+    (void)context; /* written whole when the task suspends */
+    (void)ended;
+#endif
+}
+
+/* Gives the task a stack with its first frame on it. False: no memory. */
+static bool task_equip(struct weft_loop *loop, struct task *task)
+{
+    struct stack *stack = stack_get(&loop->stacks, (enum stack_class)task->stack_class);
+    if (unlikely(!stack))
+        return false;
+    stack->owner = task;
+    task->stack = stack;
+    context_init(&task->context, stack, task_entry, loop);
+    return true;
+}
+
+/* A task whose first step cannot be made, or need not be: it ends here. */
+static void task_stillborn(struct weft_loop *loop, struct task *task, void *mark, int code)
+{
+    weft_drop drop = task->arg_drop;
+    void *arg = task->arg;
+    weft_error *error = task->cancel_error;
+
+    task->cancel_error = NULL;
+    task->must_cancel = false;
+    task->started = true;
+    if (drop)
+        drop(arg);
+    wf_task_complete(loop, task, mark, code, error);
+}
+
+static void task_begin(struct weft_loop *loop, struct task *task)
+{
+    task->started = true;
+    task->ready.run = wf_task_step;
+    loop->started++;
+}
+
+/* Leaves for the loop's own flow, which runs r (NULL: takes a slow look). */
+static void leave_for_loop(struct weft_loop *loop, struct context *from, struct runnable *r)
+{
+    loop->handed = r;
+    loop->current = NULL;
+    context_switch(from, &loop->context);
+}
+
+/*
+ * The running task is suspended: continues whatever is next. Returns when the task is resumed.
+ */
+static void suspend(struct weft_loop *loop, struct task *task)
+{
+    if (unlikely(task->resumer != NULL)) { /* S3 */
+        struct context *resumer = task->resumer;
+        task->resumer = NULL;
+        loop->current = task->outer;
+        context_switch(&task->context, resumer);
+        return;
+    }
+    for (;;) {
+        struct runnable *r = ready_next(loop);
+        if (likely(r != NULL) && likely(r->run == wf_task_step)) {
+            struct task *next = task_of_ready(r);
+            if (unlikely(next == task))
+                return;
+            loop->current = next;
+            context_switch(&task->context, &next->context);
+            return;
+        }
+        if (r && r->run == wf_task_start) {
+            struct task *next = task_of_ready(r);
+            if (likely(!next->must_cancel) && likely(task_equip(loop, next))) {
+                task_begin(loop, next);
+                loop->current = next;
+                context_switch(&task->context, &next->context);
+                return;
+            }
+        } else if (r && r->run == wf_timer_wake) { /* S2 */
+            wf_timer_wake(r, loop);
+            continue;
+        }
+        leave_for_loop(loop, &task->context, r);
+        return;
+    }
+}
+
+/* What a body's end means: the value word of the outcome. error is what was raised. */
+static void *task_outcome(struct task *task, int *code, void *result, weft_error **error)
+{
+    if (unlikely(*code > 0)) {
+        *code = WEFT_EPANIC;
+        *error = weft_error_new(WEFT_EPANIC, "a coroutine returned a positive number");
+    }
+    if (unlikely(task->must_cancel)) {
+        task->must_cancel = false;
+        weft_error *cancel_error = task->cancel_error;
+        task->cancel_error = NULL;
+        if (*code == 0) { /* CANC-10: the request stands, the value is lost */
+            if (task->future.drop)
+                task->future.drop(result);
+            *code = WEFT_ECANCELLED;
+            *error = cancel_error;
+        } else {
+            weft_error_unref(cancel_error);
+        }
+    }
+    if (likely(*code == 0))
+        return result;
+    return *code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED;
+}
+
+/* The running task's body has ended with this. */
+static void task_end(struct weft_loop *loop, struct task *task, int code, void *result)
+{
+    weft_error *error = code < 0 ? wf_error_slot_take(&task->errors, code) : NULL;
+    void *value = task_outcome(task, &code, result, &error);
+
+    if (unlikely(code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT))
+        loop->fatal = code; /* TASK-18 */
+    loop->current = NULL;
+    wf_task_complete(loop, task, value, code, error);
+}
+
+/* The flow of every stack: bodies one after the other, for as long as the next task has not begun
+ * yet. */
+static void task_entry(void *arg)
+{
+    struct weft_loop *loop = arg;
+    struct task *task = loop->current;
+
+    for (;;) {
+        struct stack *stack = task->stack;
+        void *result = NULL;
+        int code = task->fn(task->arg, &result);
+        struct context *resumer = task->resumer;
+        struct task *outer = task->outer;
+        struct context gone;
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+        gone = task->context;
+#endif
+        task_end(loop, task, code, result); /* the task may be freed by it */
+
+        if (unlikely(resumer != NULL)) { /* S3: it never suspended */
+            stack_put(&loop->stacks, stack);
+            loop->current = outer;
+            context_exit(&gone, resumer);
+        }
+        struct runnable *r = unlikely(loop->fatal) ? NULL : ready_next(loop);
+        while (r && r->run == wf_timer_wake) {
+            wf_timer_wake(r, loop);
+            r = ready_next(loop);
+        }
+        if (r && r->run == wf_task_start) {
+            struct task *next = task_of_ready(r);
+            if (likely(!next->must_cancel) && likely(next->stack_class == stack->class)) {
+                /* The next one takes over the stack, and this very frame. */
+                stack->owner = next;
+                next->stack = stack;
+                task_begin(loop, next);
+                context_adopt(&next->context, &gone);
+                loop->current = next;
+                task = next;
+                continue;
+            }
+        }
+        stack_put(&loop->stacks,
+                  stack); /* stays in this cache, and nobody else runs before the switch */
+        if (r && r->run == wf_task_step) {
+            struct task *next = task_of_ready(r);
+            loop->current = next;
+            context_exit(&gone, &next->context);
+        }
+        loop->handed = r;
+        context_exit(&gone, &loop->context);
+    }
+}
+
+void wf_task_step(struct runnable *r, struct weft_loop *loop)
+{
+    if (!loop) /* dropped (L4): the loop ends the task itself */
+        return;
+    struct task *task = task_of_ready(r);
+    loop->current = task;
+    context_switch(&loop->context, &task->context);
+}
+
+void wf_task_start(struct runnable *r, struct weft_loop *loop)
+{
+    if (!loop)
+        return;
+    struct task *task = task_of_ready(r);
+    if (unlikely(task->must_cancel)) /* CANC-07 */
+        task_stillborn(loop, task, OUTCOME_CANCELLED, WEFT_ECANCELLED);
+    else if (unlikely(!task_equip(loop, task)))
+        task_stillborn(loop, task, OUTCOME_FAILED, -ENOMEM);
+    else {
+        task_begin(loop, task);
+        loop->current = task;
+        context_switch(&loop->context, &task->context);
+    }
+}
+
+bool wf_task_start_eager(struct weft_loop *loop, struct task *task)
+{
+    if (!task_equip(loop, task))
+        return false;
+    struct task *outer = loop->current;
+    struct context *here = outer ? &outer->context : &loop->context;
+    task->resumer = here;
+    task->outer = outer;
+    task_begin(loop, task);
+    loop->current = task;
+    context_switch(here, &task->context);
+    return true;
+}
+
+void wf_timer_wake(struct runnable *r, struct weft_loop *loop)
+{
+    struct task_timer *timer = container_of(r, struct task_timer, loop_timer.fire);
+    if (!loop || timer->loop_timer.over)
+        return;
+    timer->loop_timer.over = true;
+    task_unpark(loop, timer->task);
+}
+
+void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait)
+{
+    task->wait = wait;
+    if (unlikely(task->must_cancel) && wait->cancel(wait, task, task->cancel_error)) { /* CANC-09 */
+        task->must_cancel = false;
+        weft_error_unref(task->cancel_error);
+        task->cancel_error = NULL;
+    }
+    suspend(loop, task);
+    task->wait = NULL;
+}
+
+void wf_park_yield(struct weft_loop *loop, struct task *task)
+{
+    ready_push(loop, &task->ready);
+    suspend(loop, task);
+}
+
+bool wf_task_deliver_cancel(struct task *task)
+{
+    task->must_cancel = false;
+    wf_error_raise(&task->errors, task->cancel_error);
+    task->cancel_error = NULL;
+    return true;
+}

@@ -1,0 +1,89 @@
+/*
+ * sleep.c - a task waits for a time, or for its next turn.
+ */
+#include <errno.h>
+
+#include "runtime/base/likely.h"
+#include "runtime/sched/future_ops.h"
+#include "runtime/sched/scheduler.h"
+
+struct sleep_wait {
+    struct wait wait;
+    struct task_timer timer;
+    bool cancelled;
+    weft_error *error; /* the message of the cancellation; owned */
+};
+
+static bool sleep_cancel(struct wait *wait, struct task *task, weft_error *error)
+{
+    struct sleep_wait *sleep = container_of(wait, struct sleep_wait, wait);
+    if (sleep->timer.loop_timer.over)
+        return false;
+    sleep->timer.loop_timer.over = true;
+    sleep->cancelled = true;
+    sleep->error = weft_error_ref(error);
+    task_unpark(wf_loop_current(), task);
+    return true;
+}
+
+static void sleep_abandon(struct wait *wait, struct task *task)
+{
+    struct sleep_wait *sleep = container_of(wait, struct sleep_wait, wait);
+    (void)task;
+    sleep->timer.loop_timer.over = true;
+    wheel_cancel(&wf_loop_current()->wheel, &sleep->timer.loop_timer.timer);
+}
+
+static int sleep_for(struct weft_loop *loop, struct task *task, double delay)
+{
+    struct sleep_wait sleep = {
+        .wait = {sleep_cancel, sleep_abandon, "sleep", NULL},
+        .timer = {.loop_timer.fire.run = wf_timer_wake, .task = task},
+    };
+    loop_arm_after(loop, &sleep.timer.loop_timer.timer, clock_ns(delay));
+    wf_park(loop, task, &sleep.wait);
+    wheel_cancel(&loop->wheel, &sleep.timer.loop_timer.timer);
+    if (unlikely(task->must_cancel)) {
+        if (!sleep.cancelled) {
+            wf_task_deliver_cancel(task);
+            return WEFT_ECANCELLED;
+        }
+        task->must_cancel =
+            false; /* one error for both requests, with the first message (CANC-16) */
+        weft_error_unref(task->cancel_error);
+        task->cancel_error = NULL;
+    }
+    if (unlikely(sleep.cancelled)) {
+        wf_error_raise(&task->errors, sleep.error);
+        return WEFT_ECANCELLED;
+    }
+    return 0;
+}
+
+static inline int yield_once(struct weft_loop *loop, struct task *task)
+{
+    wf_park_yield(loop, task);
+    return task_deliver_cancel(task) ? WEFT_ECANCELLED : 0;
+}
+
+int weft_sleep(double delay)
+{
+    struct weft_loop *loop = wf_loop_current();
+    struct task *task = likely(loop != NULL) ? loop->current : NULL;
+
+    if (unlikely(!task))
+        return weft_fail(WEFT_ENOTASK, "only a task can sleep");
+    if (unlikely(isnan(delay)))
+        return weft_fail(-EINVAL, "the delay is not a number");
+    return delay > 0 ? sleep_for(loop, task, delay) : yield_once(loop, task);
+}
+
+int weft_yield(void)
+{
+    struct weft_loop *loop = wf_loop_current();
+    struct task *task = likely(loop != NULL) ? loop->current : NULL;
+
+    if (unlikely(!task))
+        return weft_fail(WEFT_ENOTASK, "only a task can yield");
+    return yield_once(loop, task);
+}

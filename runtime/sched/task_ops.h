@@ -1,0 +1,40 @@
+/*
+ * task_ops.h - making tasks, for those who queue them in ways of their own.
+ */
+#ifndef WEFT_RUNTIME_SCHED_TASK_OPS_H
+#define WEFT_RUNTIME_SCHED_TASK_OPS_H
+
+#include "runtime/sched/loop.h"
+
+/*
+ * A task that is in no queue and on no list, with one reference, the maker's. loop: NULL for one
+ * that any loop of the runtime may take; numbers: a loop whose settings count then. NULL with
+ * errno.
+ */
+struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *numbers, weft_coroutine fn,
+                          void *arg, const weft_task_options *options, bool shared);
+
+/* Undoes wf_task_make(); what the options named is still the caller's. */
+void wf_task_unmake(struct task *task);
+
+/* Puts it on the loop's list of unfinished tasks. On the loop's thread. */
+void wf_task_enlist(struct weft_loop *loop, struct task *task);
+
+/* ready.run of a task that another thread made: it arrives at its loop. */
+void wf_task_arrive(struct runnable *r, struct weft_loop *loop);
+
+/* The number of the next unnamed task: of the running loop, of a thread without one. */
+uint64_t wf_loop_number(struct weft_loop *loop);
+uint64_t wf_foreign_number(void);
+
+/* Copies the name. 0 or -ENOMEM. */
+int wf_task_set_name(struct task *task, const char *name);
+
+/* The name of a stack's owner, for the message of an overflow: async-signal-safe. */
+const char *wf_task_owner_name(void *owner);
+
+/* The task as text, for weft_future_format(). mine: the caller may look at the loop's fields. */
+int wf_task_format(const struct task *task, bool mine, const char *state, const char *callbacks,
+                   char *buffer, size_t bytes);
+
+#endif

@@ -1,0 +1,397 @@
+/*
+ * error.c - error objects, and the current error of each task and thread.
+ *
+ * An object is written while it is made, and never afterwards: it may be shared by all threads.
+ * Only its reference count changes. Chains are trees by construction (an error can only refer to
+ * older ones), so no cycle arises, and a long chain is freed without recursion.
+ */
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <weft/error.h>
+
+#include "runtime/base/mem.h"
+#include "runtime/task/error_slot.h"
+
+struct weft_error {
+    _Atomic uint32_t refs; /* any thread, by RMW */
+    int code;
+    weft_error *cause, *context;
+    char *message; /* NULL: none; text_bytes with the terminating zero */
+    size_t text_bytes;
+    weft_error **members;
+    size_t count;
+    weft_error *dying; /* while it is being freed: the next one to free */
+};
+
+struct error_slot *(*wf_error_slot_hook)(void);
+
+static _Thread_local struct error_slot thread_slot;
+
+__attribute__((noinline)) struct error_slot *wf_error_slot(void)
+{
+    struct error_slot *slot = wf_error_slot_hook ? wf_error_slot_hook() : NULL;
+    return slot ? slot : &thread_slot;
+}
+
+weft_error *weft_error_ref(weft_error *error)
+{
+    if (error)
+        atomic_fetch_add_explicit(&error->refs, 1, memory_order_relaxed); /* we hold one already */
+    return error;
+}
+
+/* Gives one reference back; the last one puts the object on the list of those to free. */
+static void error_drop(weft_error *error, weft_error **dying)
+{
+    /* Release: our reads come before the free. Acquire: so do everybody's. */
+    if (!error || atomic_fetch_sub_explicit(&error->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    error->dying = *dying;
+    *dying = error;
+}
+
+void weft_error_unref(weft_error *error)
+{
+    weft_error *dying = NULL;
+
+    error_drop(error, &dying);
+    while (dying) {
+        weft_error *dead = dying;
+        dying = dead->dying;
+        error_drop(dead->cause, &dying);
+        error_drop(dead->context, &dying);
+        for (size_t i = 0; i < dead->count; i++)
+            error_drop(dead->members[i], &dying);
+        mem_free(dead->members, dead->count * sizeof(dead->members[0]));
+        mem_free(dead->message, dead->text_bytes);
+        mem_free(dead, sizeof(*dead));
+    }
+}
+
+/* Whether `link` is found in the error's causes and contexts, along one line of them. */
+static bool error_leads_to(const weft_error *error, const weft_error *link)
+{
+    for (; error; error = error->context ? error->context : error->cause)
+        if (error == link)
+            return true;
+    return false;
+}
+
+/* A bare object; what is handled here becomes its context. */
+static weft_error *error_make(int code, const struct error_slot *slot)
+{
+    weft_error *error = mem_zalloc(sizeof(*error));
+    if (!error)
+        return NULL;
+    atomic_init(&error->refs, 1);
+    error->code = code;
+    if (slot && slot->handled)
+        error->context = weft_error_ref(slot->handled->error);
+    return error;
+}
+
+static bool error_set_text(weft_error *error, const char *text, size_t length)
+{
+    error->message = mem_alloc(length + 1);
+    if (!error->message)
+        return false;
+    memcpy(error->message, text, length);
+    error->message[length] = '\0';
+    error->text_bytes = length + 1;
+    return true;
+}
+
+WEFT_PRINTF(2, 0) static bool error_format(weft_error *error, const char *format, va_list args)
+{
+    char small[256];
+    va_list again;
+
+    va_copy(again, args);
+    int length = vsnprintf(small, sizeof(small), format, args);
+    bool ok = length >= 0;
+    if (ok && (size_t)length < sizeof(small)) {
+        ok = error_set_text(error, small, (size_t)length);
+    } else if (ok) {
+        error->text_bytes = (size_t)length + 1;
+        error->message = mem_alloc(error->text_bytes);
+        ok = error->message && vsnprintf(error->message, error->text_bytes, format, again) >= 0;
+        if (!error->message)
+            error->text_bytes = 0;
+    }
+    va_end(again);
+    return ok;
+}
+
+WEFT_PRINTF(3, 0)
+static weft_error *error_newv(int code, const struct error_slot *slot, const char *format,
+                              va_list args)
+{
+    weft_error *error = error_make(code, slot);
+    if (error && format && !error_format(error, format, args)) {
+        weft_error_unref(error);
+        return NULL;
+    }
+    return error;
+}
+
+weft_error *weft_error_new(int code, const char *format, ...)
+{
+    if (code >= 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    va_list args;
+    va_start(args, format);
+    weft_error *error = error_newv(code, NULL, format, args);
+    va_end(args);
+    if (!error)
+        errno = ENOMEM;
+    return error;
+}
+
+int weft_fail(int code, const char *format, ...)
+{
+    struct error_slot *slot = wf_error_slot();
+    va_list args;
+
+    va_start(args, format);
+    error_slot_set(slot, error_newv(code, slot, format, args));
+    va_end(args);
+    return code;
+}
+
+int weft_fail_from(weft_error *cause, int code, const char *format, ...)
+{
+    struct error_slot *slot = wf_error_slot();
+    va_list args;
+
+    va_start(args, format);
+    weft_error *error = error_newv(code, slot, format, args);
+    va_end(args);
+    if (error)
+        error->cause = weft_error_ref(cause);
+    error_slot_set(slot, error);
+    return code;
+}
+
+int weft_raise(weft_error *error)
+{
+    struct error_slot *slot = wf_error_slot();
+
+    if (!error)
+        return -EINVAL;
+    int code = error->code;
+    wf_error_raise(slot, error);
+    return code;
+}
+
+/* A copy with what is handled here as context; the object itself may be in other hands. NULL: no
+ * memory. */
+static weft_error *error_in_context(const weft_error *error, const struct error_slot *slot)
+{
+    weft_error *copy = error_make(error->code, slot);
+    if (!copy)
+        return NULL;
+    copy->cause = weft_error_ref(error->cause);
+    if (error->message && !error_set_text(copy, error->message, error->text_bytes - 1))
+        goto unref_copy;
+    if (error->count) {
+        copy->members = mem_alloc(error->count * sizeof(copy->members[0]));
+        if (!copy->members)
+            goto unref_copy;
+        for (; copy->count < error->count; copy->count++)
+            copy->members[copy->count] = weft_error_ref(error->members[copy->count]);
+    }
+    return copy;
+
+unref_copy:
+    weft_error_unref(copy);
+    return NULL;
+}
+
+void wf_error_raise(struct error_slot *slot, weft_error *error)
+{
+    if (error && slot->handled && slot->handled->error && !error->context &&
+        !error_leads_to(slot->handled->error, error)) {
+        weft_error *copy = error_in_context(error, slot);
+        if (copy) {
+            weft_error_unref(error);
+            error = copy;
+        }
+    }
+    error_slot_set(slot, error);
+}
+
+weft_error *weft_error_current(void)
+{
+    return wf_error_slot()->current;
+}
+
+weft_error *wf_error_slot_take(struct error_slot *slot, int code)
+{
+    weft_error *error = slot->current;
+
+    slot->current = NULL;
+    if (error && error->code != code) {
+        weft_error_unref(error);
+        error = NULL;
+    }
+    return error;
+}
+
+void wf_error_slot_fini(struct error_slot *slot)
+{
+    error_slot_set(slot, NULL);
+}
+
+weft_error *weft_catch(int code)
+{
+    if (code >= 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct error_slot *slot = wf_error_slot();
+    weft_error *error = wf_error_slot_take(slot, code);
+    if (!error)
+        error = error_make(code, slot);
+    if (!error)
+        errno = ENOMEM;
+    return error;
+}
+
+weft_error *weft_except_begin(weft_except *scope, int code)
+{
+    struct error_slot *slot = wf_error_slot();
+
+    scope->error = weft_catch(code);
+    scope->outer = slot->handled;
+    slot->handled = scope;
+    return scope->error;
+}
+
+void weft_except_end(weft_except *scope)
+{
+    struct error_slot *slot = wf_error_slot();
+
+    if (slot->handled == scope)
+        slot->handled = scope->outer;
+    weft_error_unref(scope->error);
+    scope->error = NULL;
+}
+
+weft_error *weft_error_group(const char *message, weft_error *const *errors, size_t count)
+{
+    if (!errors || count == 0 || !message) {
+        errno = EINVAL;
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!errors[i]) {
+            errno = EINVAL;
+            return NULL;
+        }
+    }
+    weft_error *group = error_make(WEFT_EGROUP, NULL);
+    if (!group || !error_set_text(group, message, strlen(message)))
+        goto no_memory;
+    group->members = mem_alloc(count * sizeof(group->members[0]));
+    if (!group->members)
+        goto no_memory;
+    for (; group->count < count; group->count++)
+        group->members[group->count] = weft_error_ref(errors[group->count]);
+    return group;
+
+no_memory:
+    weft_error_unref(group);
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* The parts of a group, each the group's likeness with the members that fell to it. */
+static int group_split(weft_error *group, weft_error_predicate wanted, void *arg,
+                       weft_error **ret_match, weft_error **ret_rest)
+{
+    weft_error **parts = mem_alloc(2 * group->count * sizeof(parts[0]));
+    if (!parts)
+        return -ENOMEM;
+    weft_error **matches = parts, **rests = parts + group->count;
+    size_t n_matches = 0, n_rests = 0;
+    int code = 0;
+
+    for (size_t i = 0; i < group->count && !code; i++) {
+        weft_error *match = NULL, *rest = NULL;
+        code = weft_error_split(group->members[i], wanted, arg, &match, &rest);
+        if (match)
+            matches[n_matches++] = match;
+        if (rest)
+            rests[n_rests++] = rest;
+    }
+    weft_error *match = NULL, *rest = NULL;
+    if (!code && n_matches && !(match = weft_error_group(group->message, matches, n_matches)))
+        code = -ENOMEM;
+    if (!code && n_rests && !(rest = weft_error_group(group->message, rests, n_rests)))
+        code = -ENOMEM;
+    if (!code) {
+        *ret_match = match;
+        *ret_rest = rest;
+    } else {
+        weft_error_unref(match);
+        weft_error_unref(rest);
+    }
+    while (n_matches)
+        weft_error_unref(matches[--n_matches]);
+    while (n_rests)
+        weft_error_unref(rests[--n_rests]);
+    mem_free(parts, 2 * group->count * sizeof(parts[0]));
+    return code;
+}
+
+int weft_error_split(weft_error *error, weft_error_predicate wanted, void *arg,
+                     weft_error **ret_match, weft_error **ret_rest)
+{
+    if (!error || !wanted)
+        return -EINVAL;
+    if (wanted(error, arg)) {
+        *ret_match = weft_error_ref(error);
+        *ret_rest = NULL;
+        return 0;
+    }
+    if (error->count)
+        return group_split(error, wanted, arg, ret_match, ret_rest);
+    *ret_match = NULL;
+    *ret_rest = weft_error_ref(error);
+    return 0;
+}
+
+int weft_error_code(const weft_error *error)
+{
+    return error ? error->code : 0;
+}
+
+const char *weft_error_message(const weft_error *error)
+{
+    return error ? error->message : NULL;
+}
+
+weft_error *weft_error_cause(const weft_error *error)
+{
+    return error ? error->cause : NULL;
+}
+
+weft_error *weft_error_context(const weft_error *error)
+{
+    return error ? error->context : NULL;
+}
+
+size_t weft_error_count(const weft_error *error)
+{
+    return error ? error->count : 0;
+}
+
+weft_error *weft_error_at(const weft_error *error, size_t index)
+{
+    return error && index < error->count ? error->members[index] : NULL;
+}

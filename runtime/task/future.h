@@ -1,0 +1,97 @@
+/*
+ * future.h - what a future is made of.
+ *
+ * The protocol of outcome.h decides who completes it and how other threads learn of it; the rest of
+ * the fields follow from that:
+ *
+ *     field      written by                                      read by
+ *     loop       the maker, or the loop that takes a new task     anybody (acquire)
+ *     waiters    the loop's thread                                the loop's thread
+ *     code,error the completer, before the value is done          anybody, once it is done
+ *     taken      anybody, once it is done                         who gives the last reference back
+ *     drop, kind the maker, before others know the future         anybody
+ *     mail       a completer on another thread                    the loop's inbox
+ */
+#ifndef WEFT_RUNTIME_TASK_FUTURE_H
+#define WEFT_RUNTIME_TASK_FUTURE_H
+
+#include <weft/base.h>
+#include <weft/error.h>
+
+#include "runtime/base/runnable.h"
+#include "runtime/task/outcome.h"
+
+enum future_kind {
+    FUTURE_PLAIN,
+    FUTURE_CONCURRENT, /* of no loop */
+    FUTURE_TASK,
+};
+
+/* A waiter on the future's own loop. It is queued there when the future is done. On its owner's
+ * stack. */
+struct waiter {
+    struct waiter *next; /* NULL: the last one */
+    struct waiter *prev; /* of the first one: the last one */
+    struct runnable *ready;
+};
+
+struct weft_future {
+    struct outcome outcome;
+    _Atomic(struct weft_loop *) loop;
+    struct waiter *waiters; /* in the order of arrival */
+    weft_error *error;      /* of a failed or cancelled future; may be NULL for a plain code */
+    int code;
+    uint8_t kind;                  /* enum future_kind */
+    uint8_t block;                 /* enum block_class: what it was made from */
+    _Atomic uint8_t taken;         /* the outcome was looked at */
+    _Atomic uint8_t message_spent; /* the first asker got a cancelled task's error object */
+    uint8_t eager_done;            /* a task that ended inside create_task */
+    weft_drop drop;
+    struct runnable mail; /* tells the loop that another thread completed the future */
+    /* Called by who cancelled a pending future, after that; or NULL. Set before others know it. */
+    void (*cancelled_hook)(struct weft_future *future);
+};
+
+static inline bool future_is_task(const struct weft_future *f)
+{
+    return f->kind == FUTURE_TASK;
+}
+
+static inline struct weft_loop *future_loop(const struct weft_future *f)
+{
+    /* Acquire, with the store when a loop takes a new task. */
+    return atomic_load_explicit(&f->loop, memory_order_acquire);
+}
+
+static inline bool future_is_done(const struct weft_future *f)
+{
+    return outcome_is_done(&f->outcome);
+}
+
+static inline void waiter_append(struct weft_future *f, struct waiter *w)
+{
+    struct waiter *first = f->waiters;
+    w->next = NULL;
+    if (!first) {
+        w->prev = w;
+        f->waiters = w;
+        return;
+    }
+    w->prev = first->prev;
+    first->prev->next = w;
+    first->prev = w;
+}
+
+static inline void waiter_remove(struct weft_future *f, struct waiter *w)
+{
+    if (w->next)
+        w->next->prev = w->prev;
+    else
+        f->waiters->prev = w->prev; /* the first one, which may be w itself */
+    if (f->waiters == w)
+        f->waiters = w->next;
+    else
+        w->prev->next = w->next;
+}
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * task.h - what a task is made of: a future, and a flow of control with a stack of its own.
+ *
+ * Everything behind `birth` belongs to the thread of the task's loop; until a loop has taken the
+ * task, to whoever holds it (its maker, then the ring, then the taker).
+ *
+ * T1  A task is in a ready queue at most once: `ready` is its only entry.
+ * T2  While it is suspended, `wait` says on what, and exactly one party will make it ready again.
+ * T3  It has a stack from its first step to its last; it never changes loops in between.
+ * T4  Until it is done its loop holds a reference.
+ */
+#ifndef WEFT_RUNTIME_TASK_TASK_H
+#define WEFT_RUNTIME_TASK_TASK_H
+
+#include <weft/task.h>
+
+#include "runtime/task/birth.h"
+#include "runtime/task/error_slot.h"
+#include "runtime/task/future.h"
+#include "runtime/task/stack.h"
+#include "runtime/task/switch.h"
+
+struct task;
+
+/* What a suspended task waits on. Lives on the task's stack. */
+struct wait {
+    /*
+     * Asks for an end of the wait with this error (borrowed, may be NULL): true if it will end so,
+     * and the task be made ready; false if it is over already (the task is ready or will be).
+     */
+    bool (*cancel)(struct wait *wait, struct task *task, weft_error *error);
+    /* The loop is being closed: nobody may touch the task any more. */
+    void (*abandon)(struct wait *wait, struct task *task);
+    const char *what; /* such as "sleep", for people */
+    void *object;     /* on what, or NULL: a future when what is "future" */
+};
+
+struct task {
+    struct weft_future future;
+    struct birth birth;
+    struct runnable ready; /* run: task_start before the first step, task_step after it */
+    struct context context;
+    struct stack *stack;
+    weft_coroutine fn;
+    void *arg;
+    struct wait *wait;
+    struct context *resumer;  /* eager start: where the first suspension goes */
+    struct task *outer;       /* eager start: the task that was running */
+    weft_error *cancel_error; /* message of a cancellation that is still to be delivered */
+    struct error_slot errors;
+    struct task *prev, *next; /* unfinished tasks of the loop, in order of creation */
+    char *name;               /* NULL: Task-number */
+    weft_drop arg_drop;
+    uint64_t number;
+    uint16_t cancelling;
+    uint8_t stack_class;
+    bool must_cancel;
+    bool started;
+    uint32_t stack_bytes; /* beyond the classes; 0: stack_class */
+};
+
+static inline struct task *task_of(struct weft_future *f)
+{
+    return (struct task *)(void *)f;
+}
+
+#define container_of(pointer, type, member) \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+#endif

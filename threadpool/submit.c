@@ -1,0 +1,153 @@
+/*
+ * submit.c - coroutines from any thread: run_coroutine_threadsafe, and waiting for a future without
+ * a loop.
+ *
+ *     thread: submission --inbox--> loop: task runs --> its outcome goes to the concurrent future
+ *     thread: cancel     --inbox--> loop: the task is cancelled
+ *
+ * S1  A submission is one block: the concurrent future, the messages, and what is needed to make
+ * the task. The loop's side holds a reference until the task is done and its outcome was passed on.
+ */
+#include <errno.h>
+
+#include "runtime/base/sys.h"
+#include "runtime/sched/future_ops.h"
+#include "runtime/sched/report.h"
+#include "runtime/sched/spin.h"
+#include <weft/thread.h>
+
+struct submission {
+    struct weft_future future; /* first: future_free() gives the block back */
+    struct runnable mail;      /* to the loop: start */
+    struct runnable cancel_mail;
+    struct runnable done; /* the task is done */
+    struct waiter waiter; /* in the task's list */
+    struct weft_loop *loop;
+    weft_task *task; /* of the loop's side; a reference */
+    weft_coroutine fn;
+    void *arg;
+    weft_drop arg_drop;
+    uint32_t stack_bytes;
+    bool cancel_early; /* the cancellation came before the start */
+};
+_Static_assert(sizeof(struct submission) <= BLOCK_TASK_BYTES,
+               "a submission fits where a task does");
+
+static void submission_fail(struct submission *s, int code, weft_error *error)
+{
+    (void)wf_future_fail(&s->future, code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED,
+                         code, error);
+}
+
+/* The task is done: its outcome becomes the future's (XTHR-06: unless that was cancelled). */
+static void submission_done(struct runnable *r, struct weft_loop *loop)
+{
+    struct submission *s = container_of(r, struct submission, done);
+    struct weft_future *task = s->task;
+    (void)loop;
+    void *value = outcome_value(&task->outcome), *result = NULL;
+    int code = wf_future_take(task, value, &result);
+
+    if (code)
+        submission_fail(s, code, wf_error_slot_take(wf_error_slot(), code));
+    else if (wf_future_succeed(&s->future, result) && s->future.drop)
+        s->future.drop(result);
+    wf_future_unref(task);
+    wf_future_unref(&s->future);
+}
+
+static void submission_start(struct runnable *r, struct weft_loop *loop)
+{
+    struct submission *s = container_of(r, struct submission, mail);
+
+    if (!loop) { /* the loop closed before it came to this */
+        if (s->arg_drop)
+            s->arg_drop(s->arg);
+        submission_fail(s, WEFT_ELOOPCLOSED, NULL);
+        wf_future_unref(&s->future);
+        return;
+    }
+    weft_task_options options = {.stack_bytes = s->stack_bytes, .arg_drop = s->arg_drop};
+    s->task = weft_create_task(s->fn, s->arg, &options);
+    if (!s->task) { /* XTHR-13 */
+        int code = -errno;
+        if (s->arg_drop)
+            s->arg_drop(s->arg);
+        wf_report(loop, "A submitted coroutine could not be made a task", code, NULL, &s->future,
+                  NULL);
+        submission_fail(s, code, NULL);
+        wf_future_unref(&s->future);
+        return;
+    }
+    if (s->cancel_early)
+        weft_cancel(s->task);
+    s->waiter.ready = &s->done;
+    if (future_is_done(s->task))
+        ready_push(loop, &s->done);
+    else
+        waiter_append(s->task, &s->waiter);
+}
+
+/* The user cancelled the future: the task is asked to end. */
+static void submission_cancel(struct runnable *r, struct weft_loop *loop)
+{
+    struct submission *s = container_of(r, struct submission, cancel_mail);
+    if (loop && s->task && !future_is_done(s->task))
+        weft_cancel(s->task);
+    s->cancel_early = true;
+    wf_future_unref(&s->future);
+}
+
+static void submission_cancelled(struct weft_future *f)
+{
+    struct submission *s = (struct submission *)(void *)f;
+    wf_future_ref(f);
+    if (!wf_loop_post(s->loop, &s->cancel_mail))
+        wf_future_unref(f);
+}
+
+weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, weft_loop *loop,
+                                                const weft_task_options *options)
+{
+    struct weft_loop *here = wf_loop_current();
+    size_t stack_bytes = options ? options->stack_bytes : 0;
+    if (!fn || !loop || (stack_bytes && wf_stack_class_for(stack_bytes) == STACK_CLASSES)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (loop_is_closed(loop)) {
+        errno = -WEFT_ELOOPCLOSED;
+        return NULL;
+    }
+    struct submission *s = block_get(here ? &here->blocks : NULL, BLOCK_TASK);
+    if (!s) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    wf_future_init(&s->future, NULL, FUTURE_CONCURRENT, true);
+    s->future.block = BLOCK_TASK;
+    s->future.cancelled_hook = submission_cancelled;
+    atomic_store_explicit(&s->future.outcome.refs, 2, memory_order_relaxed); /* S1 */
+    s->mail.run = submission_start;
+    s->cancel_mail.run = submission_cancel;
+    s->done.run = submission_done;
+    s->loop = loop;
+    s->task = NULL;
+    s->fn = fn;
+    s->arg = arg;
+    s->arg_drop = options ? options->arg_drop : NULL;
+    s->future.drop = options ? options->result_drop : NULL;
+    s->stack_bytes = (uint32_t)stack_bytes;
+    s->cancel_early = false;
+    if (!wf_loop_post(loop, &s->mail)) {
+        block_put(here ? &here->blocks : NULL, BLOCK_TASK, s);
+        errno = -WEFT_ELOOPCLOSED;
+        return NULL;
+    }
+    return &s->future;
+}
+
+weft_future *weft_run_coroutine_threadsafe(weft_coroutine fn, void *arg, weft_loop *loop)
+{
+    return weft_run_coroutine_threadsafe_with(fn, arg, loop, NULL);
+}

@@ -1,0 +1,260 @@
+/*
+ * to_thread.c - blocking functions in the pool: to_thread, run_in_executor.
+ *
+ *     loop: call made --> pool: fn runs --> loop's inbox --> loop: the future is done
+ *
+ * C1  A call is one block: the future, and the job. It has a reference for its user and one for the
+ * job, which whoever ends the job gives back: the thread that ran it, the loop that it came home
+ * to, the canceller. C2  The outcome is written by the pool thread and reaches the loop through its
+ * inbox; so the future is completed by its own loop (EXEC-19). With no loop, or a closed one, the
+ * pool thread completes it.
+ */
+#include <errno.h>
+
+#include "runtime/base/likely.h"
+#include "runtime/park.h"
+#include "runtime/sched/future_ops.h"
+#include "threadpool/executor.h"
+
+struct call {
+    struct weft_future future; /* first: future_free() gives the block back */
+    struct pool_job job;
+    struct runnable home; /* brings the outcome to the loop */
+    weft_executor *executor;
+    weft_coroutine fn;
+    void *arg;
+    /* The outcome, from the pool thread. */
+    void *result;
+    weft_error *error;
+    int code;
+    bool counted; /* in loop->external: the virtual clock waits for it */
+};
+_Static_assert(sizeof(struct call) <= BLOCK_TASK_BYTES, "a call fits where a task does");
+
+/* The job is over: its part of the call is given back. */
+static void call_release(struct call *call)
+{
+    wf_executor_unref(call->executor);
+    wf_future_unref(&call->future);
+}
+
+static void call_complete(struct call *call)
+{
+    struct weft_future *f = &call->future;
+    if (call->code == 0)
+        (void)wf_future_succeed(f,
+                                call->result); /* refused: cancelled meanwhile, dropped (EXEC-07) */
+    else
+        (void)wf_future_fail(f, call->code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED,
+                             call->code, call->error);
+    call_release(call);
+}
+
+static void call_home(struct runnable *r, struct weft_loop *loop)
+{
+    struct call *call = container_of(r, struct call, home);
+    if (loop && call->counted)
+        loop->external--;
+    call_complete(call);
+}
+
+/* On a pool thread. */
+static void call_run(struct pool_job *job)
+{
+    struct call *call = container_of(job, struct call, job);
+    struct weft_loop *loop = future_loop(&call->future);
+    struct error_slot *slot = wf_error_slot();
+
+    int code = call->fn(call->arg, &call->result);
+    call->error = code < 0 ? wf_error_slot_take(slot, code) : NULL;
+    wf_error_slot_fini(slot);
+    call->code = code <= 0 ? code : WEFT_EPANIC;
+    if (!loop || !wf_loop_post(loop, &call->home)) /* EXEC-18 */
+        call_complete(call);
+}
+
+/* The pool is closed and gives back what is queued. */
+static void call_drop(struct pool_job *job)
+{
+    struct call *call = container_of(job, struct call, job);
+    struct weft_loop *loop = future_loop(&call->future);
+    call->code = WEFT_ECANCELLED;
+    if (!loop || !wf_loop_post(loop, &call->home))
+        call_complete(call);
+}
+
+/* The user cancelled the future: work that no thread has taken never runs (EXEC-08). */
+static void call_cancelled(struct weft_future *f)
+{
+    struct call *call = (struct call *)(void *)f;
+    struct weft_loop *loop = future_loop(f);
+    if (!wf_pool_cancel(call->executor->pool, &call->job))
+        return;
+    call->code = WEFT_ECANCELLED;
+    if (!loop || !wf_loop_post(loop, &call->home))
+        call_complete(call);
+}
+
+/* A task that waits for room in the queue. */
+struct room_wait {
+    struct wait wait;
+    struct pool_waiter waiter;
+    struct pool *pool;
+    struct task *task;
+    int status;
+    bool cancelled;
+    weft_error *error;
+};
+
+static void room_found(struct pool_waiter *waiter, int status)
+{
+    struct room_wait *room = container_of(waiter, struct room_wait, waiter);
+    room->status = status;
+    wf_task_unpark_remote(room->task);
+}
+
+static bool room_cancel(struct wait *wait, struct task *task, weft_error *error)
+{
+    struct room_wait *room = container_of(wait, struct room_wait, wait);
+    if (room->cancelled || !wf_pool_waiter_cancel(room->pool, &room->waiter))
+        return false;
+    room->cancelled = true;
+    room->error = weft_error_ref(error);
+    task_unpark(wf_loop_current(), task);
+    return true;
+}
+
+static void room_abandon(struct wait *wait, struct task *task)
+{
+    struct room_wait *room = container_of(wait, struct room_wait, wait);
+    (void)task;
+    (void)wf_pool_waiter_cancel(room->pool, &room->waiter);
+}
+
+/* Submits from a task: 0, or the error, with the job not taken. ECANCELED may come with the job
+ * taken. */
+static int submit_from_task(struct weft_loop *loop, struct task *task, struct call *call,
+                            bool *ret_taken)
+{
+    struct pool *pool = call->executor->pool;
+    struct room_wait room = {
+        .wait = {room_cancel, room_abandon, "room in the thread pool", NULL},
+        .waiter.room = room_found,
+        .pool = pool,
+        .task = task,
+    };
+    int rc = wf_pool_submit_wait(pool, &call->job, &room.waiter);
+    if (rc == 1) {
+        wf_park(loop, task, &room.wait);
+        rc = room.status;
+        if (room.cancelled) {
+            rc = WEFT_ECANCELLED;
+            wf_error_raise(&task->errors, room.error);
+            task->must_cancel = false;
+        } else if (task_deliver_cancel(task)) {
+            *ret_taken = room.status == 0;
+            return WEFT_ECANCELLED;
+        }
+    }
+    *ret_taken = rc == 0;
+    return rc;
+}
+
+static struct call *call_make(struct weft_loop *loop, weft_executor *executor, weft_coroutine fn,
+                              void *arg)
+{
+    struct weft_loop *here = wf_loop_current();
+    struct call *call = block_get(here ? &here->blocks : NULL, BLOCK_TASK);
+    if (!call)
+        return NULL;
+    bool mine = loop && loop == here;
+    wf_future_init(&call->future, loop, loop ? FUTURE_PLAIN : FUTURE_CONCURRENT,
+                   !mine || !wf_outcome_barrier_works());
+    call->future.block = BLOCK_TASK;
+    call->future.cancelled_hook = call_cancelled;
+    atomic_store_explicit(&call->future.outcome.refs, 2, memory_order_relaxed); /* C1 */
+    call->job =
+        (struct pool_job){.run = call_run, .drop = call_drop, .name_of = (void *)(uintptr_t)fn};
+    call->home.run = call_home;
+    call->executor = executor;
+    call->fn = fn;
+    call->arg = arg;
+    call->result = NULL;
+    call->error = NULL;
+    call->code = 0;
+    return call;
+}
+
+static int to_errno(int code)
+{
+    return code == -ESHUTDOWN ? -WEFT_ESHUTDOWN : -code;
+}
+
+weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor, weft_coroutine fn,
+                                  void *arg)
+{
+    struct weft_loop *here = wf_loop_current();
+    if (!fn) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!loop)
+        loop = here;
+    if (loop && loop_is_closed(loop)) {
+        errno = -WEFT_ELOOPCLOSED;
+        return NULL;
+    }
+    if (!executor) {
+        struct runtime *runtime = loop ? wf_runtime_of(loop) : NULL;
+        if (!runtime) {
+            errno = loop ? ENOMEM : -WEFT_ENOLOOP;
+            return NULL;
+        }
+        executor = wf_executor_default(runtime);
+        if (!executor)
+            return NULL;
+    }
+    struct call *call = call_make(loop, executor, fn, arg);
+    if (!call) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    /* Only the loop's own thread counts what is outside; another's work does not hold the clock
+     * back. */
+    bool mine = loop && loop == here;
+    struct task *task = mine ? loop->current : NULL;
+    bool wait = executor->when_full == WEFT_FULL_WAIT, taken = false;
+    int rc;
+    wf_executor_ref(executor);
+    call->counted = mine;
+    if (mine)
+        loop->external++;
+    if (task && wait)
+        rc = submit_from_task(loop, task, call, &taken);
+    else {
+        rc = wf_pool_submit(executor->pool, &call->job, wait && !here ? POOL_BLOCK : POOL_TRY);
+        taken = rc == 0;
+    }
+    if (likely(!rc))
+        return &call->future;
+    if (taken) {
+        wf_future_cancel(&call->future, NULL);
+    } else {
+        if (mine)
+            loop->external--;
+        wf_executor_unref(executor);
+        wf_future_unref(&call->future);
+    }
+    wf_future_unref(&call->future);
+    errno = to_errno(rc);
+    return NULL;
+}
+
+weft_future *weft_to_thread(weft_coroutine fn, void *arg)
+{
+    if (!wf_loop_current()) {
+        errno = -WEFT_ENOLOOP;
+        return NULL;
+    }
+    return weft_run_in_executor(NULL, NULL, fn, arg);
+}

@@ -1,0 +1,67 @@
+/*
+ * wrap_future.c - a future of the running loop that mirrors one of another loop, or of none.
+ */
+#include <errno.h>
+
+#include "runtime/sched/callback.h"
+#include "runtime/sched/future_ops.h"
+#include <weft/thread.h>
+
+/* One block; the source's callback holds a reference to it until the source is done. */
+struct mirror {
+    struct weft_future future;  /* first: future_free() gives the block back */
+    struct weft_future *source; /* a reference, the callback's */
+};
+_Static_assert(sizeof(struct mirror) <= BLOCK_TASK_BYTES, "a mirror fits where a task does");
+
+static int mirror_source_done(weft_future *source, void *arg)
+{
+    struct mirror *mirror = arg;
+    void *result = NULL;
+    int code = weft_result(source, &result);
+
+    if (!code)
+        (void)wf_future_succeed(&mirror->future, result);
+    else
+        (void)wf_future_fail(&mirror->future,
+                             code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, code,
+                             wf_error_slot_take(wf_error_slot(), code));
+    weft_unref(source);
+    wf_future_unref(&mirror->future);
+    return 0;
+}
+
+static void mirror_cancelled(struct weft_future *f)
+{
+    struct mirror *mirror = (struct mirror *)(void *)f;
+    (void)weft_cancel(mirror->source);
+}
+
+weft_future *weft_wrap_future(weft_future *future)
+{
+    struct weft_loop *loop = wf_loop_current();
+    if (!future || !loop) {
+        errno = future ? -WEFT_ENOLOOP : EINVAL;
+        return NULL;
+    }
+    if (future_loop(future) == loop)
+        return weft_ref(future);
+    struct mirror *mirror = block_get(&loop->blocks, BLOCK_TASK);
+    if (!mirror) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    wf_future_init(&mirror->future, loop, FUTURE_PLAIN, !wf_outcome_barrier_works());
+    mirror->future.block = BLOCK_TASK;
+    mirror->future.cancelled_hook = mirror_cancelled;
+    mirror->source = weft_ref(future);
+    atomic_store_explicit(&mirror->future.outcome.refs, 2, memory_order_relaxed);
+    int rc = wf_add_done_callback_on(future, loop, mirror_source_done, mirror);
+    if (rc) {
+        weft_unref(future);
+        block_put(&loop->blocks, BLOCK_TASK, mirror);
+        errno = -rc;
+        return NULL;
+    }
+    return &mirror->future;
+}
