@@ -11,6 +11,8 @@
 
 #include <stddef.h>
 
+#include "runtime/base/atomic.h"
+
 struct weft_loop;
 
 struct runnable {
@@ -18,14 +20,25 @@ struct runnable {
     void (*run)(struct runnable *self, struct weft_loop *loop);
 };
 
+/* The lock-free queues use these, so that the model sees what they do to a link. */
+static inline struct runnable *runnable_next(const struct runnable *r)
+{
+    return plain_load(&r->next);
+}
+
+static inline void runnable_link(struct runnable *r, struct runnable *next)
+{
+    plain_store(&r->next, next);
+}
+
 /* Turn a NULL-terminated chain round in place; returns its new first. */
 static inline struct runnable *runnable_reverse(struct runnable *first)
 {
     struct runnable *reversed = NULL;
 
     while (first) {
-        struct runnable *next = first->next;
-        first->next = reversed;
+        struct runnable *next = runnable_next(first);
+        runnable_link(first, reversed);
         reversed = first;
         first = next;
     }

@@ -53,7 +53,7 @@ static inline bool inbox_push_stack(struct inbox *inbox, struct runnable *newest
     do {
         if (head == INBOX_CLOSED)
             return false;
-        oldest->next = head;
+        runnable_link(oldest, head);
         /*
          * Release, with the acquire in inbox_drain() and inbox_close(): publishes the runnable
          * (I3); being a read-modify-write it also carries on what earlier pushers released.
@@ -78,11 +78,11 @@ static inline bool inbox_push(struct inbox *inbox, struct runnable *r)
 static inline bool inbox_push_chain(struct inbox *inbox, struct runnable *first,
                                     struct runnable *last)
 {
-    last->next = NULL;
+    runnable_link(last, NULL);
     (void)runnable_reverse(first);
     if (inbox_push_stack(inbox, last, first))
         return true;
-    first->next = NULL; /* an attempt that lost the race may have linked it */
+    runnable_link(first, NULL); /* an attempt that lost the race may have linked it */
     (void)runnable_reverse(last);
     return false;
 }

@@ -73,13 +73,14 @@ static inline unsigned overflow_take(struct overflow *overflow, unsigned max,
         return 0;
 
     struct runnable *last = first;
+    struct runnable *rest = runnable_next(first);
     unsigned count = 1;
-    while (count < max && last->next) {
-        last = last->next;
+    while (count < max && rest) {
+        last = rest;
+        rest = runnable_next(rest);
         count++;
     }
-    struct runnable *rest = last->next;
-    last->next = NULL;
+    runnable_link(last, NULL);
     *ret_first = first;
     *ret_left = rest != NULL;
     if (!rest)
@@ -92,10 +93,10 @@ static inline unsigned overflow_take(struct overflow *overflow, unsigned max,
      */
     if (!atomic_compare_exchange_strong_explicit(&overflow->ready, &none, rest,
                                                  memory_order_seq_cst, memory_order_relaxed)) {
-        struct runnable *end = rest;
-        while (end->next)
-            end = end->next;
-        (void)overflow_push(overflow, rest, end); /* cannot be closed: close excludes take */
+        last = rest;
+        while (runnable_next(last))
+            last = runnable_next(last);
+        (void)overflow_push(overflow, rest, last); /* cannot be closed: close excludes take */
     }
     return count;
 }
@@ -124,11 +125,13 @@ static inline struct runnable *overflow_close(struct overflow *overflow)
     struct runnable *incoming = inbox_close(&overflow->incoming);
     /* Acquire, with the CAS that put the rest there (O2). */
     struct runnable *first = atomic_exchange_explicit(&overflow->ready, NULL, memory_order_acquire);
-    struct runnable **end = &first;
 
-    while (*end)
-        end = &(*end)->next;
-    *end = incoming;
+    if (!first)
+        return incoming;
+    struct runnable *last = first;
+    while (runnable_next(last))
+        last = runnable_next(last);
+    runnable_link(last, incoming);
     return first;
 }
 

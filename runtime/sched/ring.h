@@ -45,9 +45,9 @@
 #endif
 
 struct ring {
-    alignas(CACHE_LINE) _Atomic(uint64_t) head;   /* CAS by owner and thieves (R2) */
-    alignas(CACHE_LINE) _Atomic(uint32_t) tail;   /* owner writes, thieves read (R1) */
-    _Atomic(struct runnable *) slots[RING_SLOTS]; /* owner writes, thieves read (R3) */
+    alignas(CACHE_LINE) _Atomic(uint64_t) head; /* CAS by owner and thieves (R2) */
+    alignas(CACHE_LINE) _Atomic(uint32_t) tail; /* owner writes, thieves read (R1) */
+    struct runnable *slots[RING_SLOTS];         /* owner writes, takers read (R3, R4) */
 };
 
 static inline uint64_t ring_pack(uint32_t steal, uint32_t real)
@@ -65,18 +65,16 @@ static inline uint32_t ring_real_of(uint64_t head)
     return (uint32_t)head;
 }
 
-/*
- * The slots are atomic only to be defined for the compiler and visible to the model. Relaxed:
- * tail orders a slot's write before its reads (R4), head its reads before the next write (R3).
- */
+/* Plain data: tail orders a slot's write before its reads (R4), head its reads before the next
+ * write (R3). */
 static inline struct runnable *ring_slot(const struct ring *ring, uint32_t index)
 {
-    return atomic_load_explicit(&ring->slots[index % RING_SLOTS], memory_order_relaxed);
+    return plain_load(&ring->slots[index % RING_SLOTS]);
 }
 
 static inline void ring_set_slot(struct ring *ring, uint32_t index, struct runnable *r)
 {
-    atomic_store_explicit(&ring->slots[index % RING_SLOTS], r, memory_order_relaxed);
+    plain_store(&ring->slots[index % RING_SLOTS], r);
 }
 
 /* The counts start at `origin`; only tests give another than 0, to see them wrap. */
@@ -170,10 +168,11 @@ static inline unsigned ring_take_half(struct ring *ring, struct runnable **ret_f
     struct runnable *first = ring_slot(ring, real);
     struct runnable *last = first;
     for (uint32_t i = 1; i < count; i++) {
-        last->next = ring_slot(ring, real + i);
-        last = last->next;
+        struct runnable *r = ring_slot(ring, real + i);
+        runnable_link(last, r);
+        last = r;
     }
-    last->next = NULL;
+    runnable_link(last, NULL);
     *ret_first = first;
     *ret_last = last;
     return count;
