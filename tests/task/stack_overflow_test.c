@@ -473,8 +473,8 @@ static void scene_reset_hand(void *arg)
 
     sigaction(SIGSEGV, &action, NULL);
     thread_begin();
-    if (sigsetjmp(handled, 1))
-        write(STDERR_FILENO, "once\n", 5);
+    if (sigsetjmp(handled, 1) && write(STDERR_FILENO, "once\n", 5) != 5)
+        _exit(4);
     fault_at((volatile char *)arg);
 }
 
