@@ -19,12 +19,17 @@ static void pool_destroy(struct pool *pool)
     mem_free_line(pool, sizeof(*pool));
 }
 
-/* With the lock held: all that is queued, for job_drop(). */
+/* All that is queued. With both locks held, or one where no thread is left. */
 static struct pool_job *drop_all(struct pool *pool)
 {
-    struct pool_job *dropped = pool->first;
-    pool->first = pool->last = NULL;
-    pool->queued = 0;
+    struct pool_job *dropped = pool->out_first;
+    struct pool_job **end = &dropped;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = pool->in_first;
+    pool->in_first = pool->out_first = NULL;
+    pool_pushed_add(pool, -(int)pool_queued(pool));
     for (struct pool_job *job = dropped; job; job = job->next)
         job->state = POOL_JOB_DROPPED;
     return dropped;
@@ -76,11 +81,8 @@ static void notify_all(struct pool *pool)
         _Atomic uint32_t *wakes[WAKE_BATCH];
         num_wakes = 0;
         pool_lock(&pool->lock);
-        while (pool->idle && num_wakes < WAKE_BATCH) {
-            struct worker *worker = pool->idle;
-            if (wf_pool_worker_notify(pool, worker))
-                wakes[num_wakes++] = &worker->word;
-        }
+        while (pool->idle && num_wakes < WAKE_BATCH)
+            wakes[num_wakes++] = wf_pool_worker_notify(pool, pool->idle);
         pool_unlock(&pool->lock);
         for (unsigned i = 0; i < num_wakes; i++)
             sys_futex_wake(wakes[i], 1);
@@ -92,11 +94,12 @@ int wf_pool_close_start(struct pool *pool, bool drop_queued, struct pool_closing
     struct pool_todo todo = {0};
     struct pool_end end = {0};
 
-    pool_lock(&pool->lock);
+    wf_pool_lock_both(pool);
     pool->closed = true;
     struct pool_waiter *refused = pool->waiting;
     pool->waiting = pool->waiting_last = NULL;
     pool->num_waiting = 0;
+    pool->crowded = false;
     for (struct pool_waiter *waiter = refused; waiter; waiter = waiter->next) {
         waiter->job->state = POOL_JOB_CANCELLED;
         waiter->job = NULL; /* wf_pool_waiter_cancel() comes too late */
@@ -110,7 +113,7 @@ int wf_pool_close_start(struct pool *pool, bool drop_queued, struct pool_closing
         closing->next = pool->closings;
         pool->closings = closing;
     }
-    pool_unlock(&pool->lock);
+    wf_pool_unlock_both(pool);
 
     wf_pool_do(pool, &todo);
     if (!ended)
@@ -143,10 +146,12 @@ static unsigned leftovers_list(struct pool *pool, struct pool_leftover *leftover
 {
     unsigned count = 0;
     for (struct worker *worker = pool->workers; worker; worker = worker->next) {
-        if (!worker->busy)
+        /* Relaxed: which function it is says no more than that. */
+        const void *name_of = atomic_load_explicit(&worker->name_of, memory_order_relaxed);
+        if (!name_of)
             continue;
         if (leftovers && count < max)
-            leftovers[count].name_of = worker->name_of;
+            leftovers[count].name_of = name_of;
         count++;
     }
     return count;

@@ -17,8 +17,8 @@
 #include <weft/thread.h>
 
 struct submission {
-    struct weft_future future; /* first: future_free() gives the block back */
-    struct runnable mail;      /* to the loop: start */
+    struct plain_future future; /* first: future_free() gives the block back */
+    struct runnable mail;       /* to the loop: start */
     struct runnable cancel_mail;
     struct runnable done; /* the task is done */
     struct waiter waiter; /* in the task's list */
@@ -35,8 +35,8 @@ _Static_assert(sizeof(struct submission) <= BLOCK_TASK_BYTES,
 
 static void submission_fail(struct submission *s, int code, weft_error *error)
 {
-    (void)wf_future_fail(&s->future, code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED,
-                         code, error);
+    (void)wf_future_fail(&s->future.base,
+                         code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, code, error);
 }
 
 /* The task is done: its outcome becomes the future's (XTHR-06: unless that was cancelled). */
@@ -46,14 +46,14 @@ static void submission_done(struct runnable *r, struct weft_loop *loop)
     struct weft_future *task = s->task;
     (void)loop;
     void *value = outcome_value(&task->outcome), *result = NULL;
-    int code = wf_future_take(task, value, &result);
+    int code = future_take(task, value, &result);
 
     if (code)
         submission_fail(s, code, wf_error_slot_take(wf_error_slot(), code));
-    else if (wf_future_succeed(&s->future, result) && s->future.drop)
-        s->future.drop(result);
+    else if (wf_future_succeed(&s->future.base, result) && s->future.base.drop)
+        s->future.base.drop(result);
     wf_future_unref(task);
-    wf_future_unref(&s->future);
+    wf_future_unref(&s->future.base);
 }
 
 static void submission_start(struct runnable *r, struct weft_loop *loop)
@@ -64,7 +64,7 @@ static void submission_start(struct runnable *r, struct weft_loop *loop)
         if (s->arg_drop)
             s->arg_drop(s->arg);
         submission_fail(s, WEFT_ELOOPCLOSED, NULL);
-        wf_future_unref(&s->future);
+        wf_future_unref(&s->future.base);
         return;
     }
     weft_task_options options = {.stack_bytes = s->stack_bytes, .arg_drop = s->arg_drop};
@@ -73,10 +73,10 @@ static void submission_start(struct runnable *r, struct weft_loop *loop)
         int code = -errno;
         if (s->arg_drop)
             s->arg_drop(s->arg);
-        wf_report(loop, "A submitted coroutine could not be made a task", code, NULL, &s->future,
-                  NULL);
+        wf_report(loop, "A submitted coroutine could not be made a task", code, NULL,
+                  &s->future.base, NULL);
         submission_fail(s, code, NULL);
-        wf_future_unref(&s->future);
+        wf_future_unref(&s->future.base);
         return;
     }
     if (s->cancel_early)
@@ -95,7 +95,7 @@ static void submission_cancel(struct runnable *r, struct weft_loop *loop)
     if (loop && s->task && !future_is_done(s->task))
         weft_cancel(s->task);
     s->cancel_early = true;
-    wf_future_unref(&s->future);
+    wf_future_unref(&s->future.base);
 }
 
 static void submission_cancelled(struct weft_future *f)
@@ -124,10 +124,8 @@ weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, we
         errno = ENOMEM;
         return NULL;
     }
-    wf_future_init(&s->future, NULL, FUTURE_CONCURRENT, true);
-    s->future.block = BLOCK_TASK;
+    plain_init(&s->future, NULL, BLOCK_TASK, BIAS_SHARED, 2); /* S1 */
     s->future.cancelled_hook = submission_cancelled;
-    atomic_store_explicit(&s->future.outcome.refs, 2, memory_order_relaxed); /* S1 */
     s->mail.run = submission_start;
     s->cancel_mail.run = submission_cancel;
     s->done.run = submission_done;
@@ -136,7 +134,7 @@ weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, we
     s->fn = fn;
     s->arg = arg;
     s->arg_drop = options ? options->arg_drop : NULL;
-    s->future.drop = options ? options->result_drop : NULL;
+    s->future.base.drop = options ? options->result_drop : NULL;
     s->stack_bytes = (uint32_t)stack_bytes;
     s->cancel_early = false;
     if (!wf_loop_post(loop, &s->mail)) {
@@ -144,7 +142,7 @@ weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, we
         errno = -WEFT_ELOOPCLOSED;
         return NULL;
     }
-    return &s->future;
+    return &s->future.base;
 }
 
 weft_future *weft_run_coroutine_threadsafe(weft_coroutine fn, void *arg, weft_loop *loop)

@@ -17,7 +17,7 @@
 #include "threadpool/executor.h"
 
 struct call {
-    struct weft_future future; /* first: future_free() gives the block back */
+    struct plain_future future; /* first: future_free() gives the block back */
     struct pool_job job;
     struct runnable home; /* brings the outcome to the loop */
     weft_executor *executor;
@@ -35,12 +35,12 @@ _Static_assert(sizeof(struct call) <= BLOCK_TASK_BYTES, "a call fits where a tas
 static void call_release(struct call *call)
 {
     wf_executor_unref(call->executor);
-    wf_future_unref(&call->future);
+    wf_future_unref(&call->future.base);
 }
 
 static void call_complete(struct call *call)
 {
-    struct weft_future *f = &call->future;
+    struct weft_future *f = &call->future.base;
     if (call->code == 0)
         (void)wf_future_succeed(f,
                                 call->result); /* refused: cancelled meanwhile, dropped (EXEC-07) */
@@ -62,7 +62,7 @@ static void call_home(struct runnable *r, struct weft_loop *loop)
 static void call_run(struct pool_job *job)
 {
     struct call *call = container_of(job, struct call, job);
-    struct weft_loop *loop = future_loop(&call->future);
+    struct weft_loop *loop = future_loop(&call->future.base);
     struct error_slot *slot = wf_error_slot();
 
     int code = call->fn(call->arg, &call->result);
@@ -77,7 +77,7 @@ static void call_run(struct pool_job *job)
 static void call_drop(struct pool_job *job)
 {
     struct call *call = container_of(job, struct call, job);
-    struct weft_loop *loop = future_loop(&call->future);
+    struct weft_loop *loop = future_loop(&call->future.base);
     call->code = WEFT_ECANCELLED;
     if (!loop || !wf_loop_post(loop, &call->home))
         call_complete(call);
@@ -131,6 +131,8 @@ static void room_abandon(struct wait *wait, struct task *task)
     (void)wf_pool_waiter_cancel(room->pool, &room->waiter);
 }
 
+static const struct wait_ops room_ops = {room_cancel, room_abandon, "room in the thread pool"};
+
 /* Submits from a task: 0, or the error, with the job not taken. ECANCELED may come with the job
  * taken. */
 static int submit_from_task(struct weft_loop *loop, struct task *task, struct call *call,
@@ -138,7 +140,7 @@ static int submit_from_task(struct weft_loop *loop, struct task *task, struct ca
 {
     struct pool *pool = call->executor->pool;
     struct room_wait room = {
-        .wait = {room_cancel, room_abandon, "room in the thread pool", NULL},
+        .wait = {&room_ops, NULL},
         .waiter.room = room_found,
         .pool = pool,
         .task = task,
@@ -167,12 +169,8 @@ static struct call *call_make(struct weft_loop *loop, weft_executor *executor, w
     struct call *call = block_get(here ? &here->blocks : NULL, BLOCK_TASK);
     if (!call)
         return NULL;
-    bool mine = loop && loop == here;
-    wf_future_init(&call->future, loop, loop ? FUTURE_PLAIN : FUTURE_CONCURRENT,
-                   !mine || !wf_outcome_barrier_works());
-    call->future.block = BLOCK_TASK;
+    plain_init(&call->future, loop, BLOCK_TASK, future_bias(loop, here), 2); /* C1 */
     call->future.cancelled_hook = call_cancelled;
-    atomic_store_explicit(&call->future.outcome.refs, 2, memory_order_relaxed); /* C1 */
     call->job =
         (struct pool_job){.run = call_run, .drop = call_drop, .name_of = (void *)(uintptr_t)fn};
     call->home.run = call_home;
@@ -236,16 +234,16 @@ weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor, weft
         taken = rc == 0;
     }
     if (likely(!rc))
-        return &call->future;
+        return &call->future.base;
     if (taken) {
-        wf_future_cancel(&call->future, NULL);
+        wf_future_cancel(&call->future.base, NULL);
     } else {
         if (mine)
             loop->external--;
         wf_executor_unref(executor);
-        wf_future_unref(&call->future);
+        wf_future_unref(&call->future.base);
     }
-    wf_future_unref(&call->future);
+    wf_future_unref(&call->future.base);
     errno = to_errno(rc);
     return NULL;
 }

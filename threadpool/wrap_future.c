@@ -9,7 +9,7 @@
 
 /* One block; the source's callback holds a reference to it until the source is done. */
 struct mirror {
-    struct weft_future future;  /* first: future_free() gives the block back */
+    struct plain_future future; /* first: future_free() gives the block back */
     struct weft_future *source; /* a reference, the callback's */
 };
 _Static_assert(sizeof(struct mirror) <= BLOCK_TASK_BYTES, "a mirror fits where a task does");
@@ -21,13 +21,13 @@ static int mirror_source_done(weft_future *source, void *arg)
     int code = weft_result(source, &result);
 
     if (!code)
-        (void)wf_future_succeed(&mirror->future, result);
+        (void)wf_future_succeed(&mirror->future.base, result);
     else
-        (void)wf_future_fail(&mirror->future,
+        (void)wf_future_fail(&mirror->future.base,
                              code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, code,
                              wf_error_slot_take(wf_error_slot(), code));
     weft_unref(source);
-    wf_future_unref(&mirror->future);
+    wf_future_unref(&mirror->future.base);
     return 0;
 }
 
@@ -51,11 +51,9 @@ weft_future *weft_wrap_future(weft_future *future)
         errno = ENOMEM;
         return NULL;
     }
-    wf_future_init(&mirror->future, loop, FUTURE_PLAIN, !wf_outcome_barrier_works());
-    mirror->future.block = BLOCK_TASK;
+    plain_init(&mirror->future, loop, BLOCK_TASK, loop->bias, 2);
     mirror->future.cancelled_hook = mirror_cancelled;
     mirror->source = weft_ref(future);
-    atomic_store_explicit(&mirror->future.outcome.refs, 2, memory_order_relaxed);
     int rc = wf_add_done_callback_on(future, loop, mirror_source_done, mirror);
     if (rc) {
         weft_unref(future);
@@ -63,5 +61,5 @@ weft_future *weft_wrap_future(weft_future *future)
         errno = -rc;
         return NULL;
     }
-    return &mirror->future;
+    return &mirror->future.base;
 }

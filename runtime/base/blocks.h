@@ -24,7 +24,11 @@ enum block_class {
 #endif
 
 #define BLOCK_SMALL_BYTES 128u
-#define BLOCK_TASK_BYTES  448u
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+#define BLOCK_TASK_BYTES 384u /* a context is larger there */
+#else
+#define BLOCK_TASK_BYTES 256u
+#endif
 
 struct block {
     struct block *next;

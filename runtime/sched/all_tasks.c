@@ -72,7 +72,7 @@ static void request_run(struct runnable *r, struct weft_loop *loop)
 static int list_ask(struct weft_loop *loop, struct task_list **ret_list)
 {
     struct list_request *request = mem_alloc(sizeof(*request));
-    weft_future *answer = request ? wf_future_make(NULL, FUTURE_CONCURRENT, true) : NULL;
+    weft_future *answer = request ? wf_future_make(NULL) : NULL;
     void *result = NULL;
 
     if (!answer) {

@@ -52,63 +52,69 @@ static void remote_wait_abandon(struct wait *wait, struct task *task)
         cpu_relax();
 }
 
-static void await_local(struct weft_loop *loop, struct task *task, struct weft_future *f)
+static const struct wait_ops local_ops = {future_wait_cancel, local_wait_abandon, "future"};
+static const struct wait_ops remote_ops = {future_wait_cancel, remote_wait_abandon, "future"};
+
+/* Suspends until the future is done. */
+static inline void await_done(struct weft_loop *loop, struct task *task, struct weft_future *f)
 {
-    struct future_wait w = {
-        .wait = {future_wait_cancel, local_wait_abandon, "future", f},
-        .waiter.ready = &task->ready,
-    };
-    waiter_append(f, &w.waiter);
+    struct future_wait w;
+
+    w.wait.object = f;
+    if (likely(future_loop(f) == loop)) {
+        w.wait.ops = &local_ops;
+        w.waiter.ready = &task->ready;
+        waiter_append(f, &w.waiter);
+    } else {
+        w.wait.ops = &remote_ops;
+        w.waker.loop = loop;
+        w.waker.ready = &task->ready;
+        wf_future_add_waker(f, &w.waker);
+    }
     wf_park(loop, task, &w.wait);
 }
 
-static void await_remote(struct weft_loop *loop, struct task *task, struct weft_future *f)
+/* A cancellation was asked for, and its task is resumed: true if it has to be delivered here. */
+static bool await_cancelled(struct task *task, void *value)
 {
-    struct future_wait w = {
-        .wait = {future_wait_cancel, remote_wait_abandon, "future", f},
-        .waker = {.loop = loop, .ready = &task->ready},
-    };
-    wf_future_add_waker(f, &w.waker);
-    wf_park(loop, task, &w.wait);
+    if (value != OUTCOME_CANCELLED) /* CANC-12 */
+        return wf_task_deliver_cancel(task);
+    /* The future's own cancellation says it: the first message counts (CANC-16). */
+    task->must_cancel = false;
+    weft_error_unref(task->cancel_error);
+    task->cancel_error = NULL;
+    return false;
 }
 
-int weft_await(weft_future *future, void **ret_result)
+static inline int await(struct weft_loop *loop, struct weft_future *f, void **ret_result)
 {
-    struct weft_loop *loop = wf_loop_current();
     struct task *task = likely(loop != NULL) ? loop->current : NULL;
 
     if (unlikely(!task))
         return weft_fail(WEFT_ENOTASK, "only a task can await");
-    if (unlikely(!future))
-        return -EINVAL;
-    void *value = outcome_value(&future->outcome);
-    if (unlikely(!outcome_value_is_done(value))) {
-        if (unlikely(future == &task->future))
+    void *value = outcome_value(&f->outcome);
+    if (!outcome_value_is_done(value)) {
+        if (unlikely(f == &task->future))
             return weft_fail(WEFT_ESELFAWAIT, "a task cannot await itself");
-        if (likely(future_loop(future) == loop))
-            await_local(loop, task, future);
-        else
-            await_remote(loop, task, future);
-        value = outcome_value(&future->outcome);
-        if (unlikely(task->must_cancel)) {
-            if (value != OUTCOME_CANCELLED) { /* CANC-12 */
-                wf_task_deliver_cancel(task);
-                return WEFT_ECANCELLED;
-            }
-            /* The future's own cancellation says it: the first message counts (CANC-16). */
-            task->must_cancel = false;
-            weft_error_unref(task->cancel_error);
-            task->cancel_error = NULL;
-        }
+        await_done(loop, task, f);
+        value = outcome_value(&f->outcome);
+        if (unlikely(task->must_cancel) && await_cancelled(task, value))
+            return WEFT_ECANCELLED;
     }
-    return wf_future_take(future, value, ret_result);
+    return future_take(f, value, ret_result);
+}
+
+int weft_await(weft_future *future, void **ret_result)
+{
+    return likely(future != NULL) ? await(wf_loop_current(), future, ret_result) : -EINVAL;
 }
 
 int weft_join(weft_future *future, void **ret_result)
 {
-    if (unlikely(!future))
+    if (unlikely(!future)) /* as a constructor that failed left it */
         return errno > 0 ? -errno : -EINVAL;
-    int rc = weft_await(future, ret_result);
-    wf_future_unref(future);
+    struct weft_loop *loop = wf_loop_current();
+    int rc = await(loop, future, ret_result);
+    future_unref_at(loop, future);
     return rc;
 }

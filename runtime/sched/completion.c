@@ -12,9 +12,7 @@
 #include "runtime/base/sys.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/report.h"
-
-/* So many futures of a loop are made shared after one had to be shared the hard way. */
-#define BORN_SHARED_AFTER_REVOCATION 4096u
+#include "runtime/sched/task_ops.h"
 
 char wf_outcome_marks[4];
 
@@ -38,49 +36,18 @@ void wf_outcome_barrier(void)
     (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
-void wf_future_init(struct weft_future *f, struct weft_loop *loop, enum future_kind kind,
-                    bool shared)
-{
-    if (loop && unlikely(loop->born_shared)) {
-        loop->born_shared--;
-        shared = true;
-    }
-    outcome_init(&f->outcome, shared ? BIAS_SHARED : BIAS_OWNER, 1);
-    atomic_init(&f->loop, loop);
-    f->waiters = NULL;
-    f->error = NULL;
-    f->code = 0;
-    f->kind = (uint8_t)kind;
-    f->block = kind == FUTURE_TASK ? BLOCK_TASK : BLOCK_SMALL;
-    atomic_init(&f->taken, 0);
-    atomic_init(&f->message_spent, 0);
-    f->eager_done = 0;
-    f->drop = NULL;
-    f->cancelled_hook = NULL;
-}
-
-struct weft_future *wf_future_make(struct weft_loop *loop, enum future_kind kind, bool shared)
+struct weft_future *wf_future_make(struct weft_loop *loop)
 {
     struct weft_loop *here = wf_loop_current();
-    struct weft_future *f = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
-    if (!f)
+    struct plain_future *f = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
+    if (unlikely(!f))
         return NULL;
-    if (loop && loop == here) {
-        if (unlikely(atomic_load_explicit(&loop->revoked, memory_order_relaxed))) {
-            atomic_store_explicit(&loop->revoked, false, memory_order_relaxed);
-            loop->born_shared = BORN_SHARED_AFTER_REVOCATION;
-        }
-    } else {
-        shared = true;
-    }
-    wf_future_init(f, loop, kind, shared || !wf_outcome_barrier_works());
-    return f;
+    plain_init(f, loop, BLOCK_SMALL, future_bias(loop, here), 1);
+    return &f->base;
 }
 
-/* The last reference is gone. */
-static void future_free(struct weft_future *f)
+void wf_future_free(struct weft_loop *here, struct weft_future *f)
 {
-    struct weft_loop *here = wf_loop_current();
     void *value = outcome_value(&f->outcome);
 
     if (value == OUTCOME_FAILED) {
@@ -98,9 +65,7 @@ static void future_free(struct weft_future *f)
     }
     weft_error_unref(f->error);
     if (future_is_task(f)) {
-        struct task *task = task_of(f);
-        if (task->name)
-            mem_free(task->name, strlen(task->name) + 1);
+        wf_task_drop_name(task_of(f));
     }
     block_put(here ? &here->blocks : NULL, (enum block_class)f->block, f);
 }
@@ -118,34 +83,17 @@ void wf_future_ref(struct weft_future *f)
     outcome_ref(&f->outcome);
 }
 
-void wf_future_unref(struct weft_future *f)
+void wf_future_unref_shared(struct weft_loop *here, struct weft_future *f)
 {
-    struct weft_loop *loop = future_loop(f);
-    bool last;
-
-    if (likely(loop != NULL) && likely(loop == wf_loop_current()) &&
-        likely(outcome_enter(&f->outcome, &loop->touching))) {
-        last = outcome_unref_inside(&f->outcome);
-        outcome_leave(&loop->touching);
-    } else {
+    if (future_loop(f) != here)
         future_share(f);
-        last = outcome_unref(&f->outcome);
-    }
-    if (last)
-        future_free(f);
+    if (outcome_unref(&f->outcome))
+        wf_future_free(here, f);
 }
 
-/* Queues the waiters of the future's own loop, which is the caller's. */
-static inline void wake_local(struct weft_loop *loop, struct weft_future *f)
+void wf_future_unref(struct weft_future *f)
 {
-    struct waiter *w = f->waiters;
-
-    f->waiters = NULL;
-    while (w) {
-        struct waiter *next = w->next; /* w lives on the stack of a task that now may run */
-        ready_push(loop, w->ready);
-        w = next;
-    }
+    future_unref_at(wf_loop_current(), f);
 }
 
 /* Tells one waker; afterwards it may be gone. */
@@ -174,7 +122,7 @@ static void wake_remote(struct remote_waiter *first)
 /* The loop gets word that another thread completed its future. */
 static void mail_run(struct runnable *r, struct weft_loop *loop)
 {
-    struct weft_future *f = container_of(r, struct weft_future, mail);
+    struct weft_future *f = &container_of(r, struct plain_future, mail)->base;
     if (loop)
         wake_local(loop, f);
     wf_future_unref(f);
@@ -187,8 +135,8 @@ static void completion_spread(struct weft_future *f, struct weft_loop *loop, boo
         wake_local(loop, f);
     } else if (loop) {
         outcome_ref(&f->outcome);
-        f->mail.run = mail_run;
-        if (!wf_loop_post(loop, &f->mail))
+        plain_of(f)->mail.run = mail_run;
+        if (!wf_loop_post(loop, &plain_of(f)->mail))
             wf_future_unref(f); /* MULT-05 */
     }
     wake_remote(outcome_take_waiters(&f->outcome));
@@ -254,13 +202,11 @@ void wf_task_complete(struct weft_loop *loop, struct task *task, void *value, in
     struct weft_future *f = &task->future;
     bool last;
 
-    *(task->prev ? &task->prev->next : &loop->tasks_first) = task->next;
-    *(task->next ? &task->next->prev : &loop->tasks_last) = task->prev;
-    if (unlikely(task->errors.current != NULL))
-        wf_error_slot_fini(&task->errors);
+    task_delist(loop, task);
+    wf_error_slot_fini(&task->errors);
     f->code = code;
     f->error = error;
-    if (likely(outcome_enter(&f->outcome, &loop->touching))) {
+    if (outcome_enter(&f->outcome, &loop->touching)) {
         outcome_set_inside(&f->outcome, value);
         last = outcome_unref_inside(&f->outcome);
         outcome_leave(&loop->touching);
@@ -272,7 +218,7 @@ void wf_task_complete(struct weft_loop *loop, struct task *task, void *value, in
         last = outcome_unref(&f->outcome);
     }
     if (last)
-        future_free(f);
+        wf_future_free(loop, f);
 }
 
 int wf_future_cancel(struct weft_future *f, weft_error *error)
@@ -287,21 +233,14 @@ int wf_future_cancel(struct weft_future *f, weft_error *error)
     }
     if (wf_future_fail(f, OUTCOME_CANCELLED, WEFT_ECANCELLED, weft_error_ref(error)))
         return f->kind == FUTURE_CONCURRENT && outcome_value(&f->outcome) == OUTCOME_CANCELLED;
-    if (f->cancelled_hook)
-        f->cancelled_hook(f);
+    if (plain_of(f)->cancelled_hook)
+        plain_of(f)->cancelled_hook(f);
     return 1;
 }
 
-int wf_future_take(struct weft_future *f, void *value, void **ret_result)
+int wf_future_take(struct weft_future *f, void *value)
 {
-    if (!atomic_load_explicit(&f->taken, memory_order_relaxed))
-        atomic_store_explicit(&f->taken, 1,
-                              memory_order_relaxed); /* a flag for the last unref, no order */
-    if (likely(value != OUTCOME_FAILED) && likely(value != OUTCOME_CANCELLED)) {
-        if (ret_result)
-            *ret_result = value;
-        return 0;
-    }
+    atomic_store_explicit(&f->taken, 1, memory_order_relaxed); /* as in future_take() */
     weft_error *error = f->error;
     /* CANC-15, CANC-24: a cancelled task's message goes to the first who asks. */
     if (value == OUTCOME_CANCELLED && error && future_is_task(f) &&

@@ -11,18 +11,23 @@
 
 weft_future *weft_create_future(void)
 {
-    struct weft_loop *loop = weft_get_event_loop();
-    if (!loop)
-        return NULL;
-    weft_future *f = wf_future_make(loop, FUTURE_PLAIN, false);
-    if (unlikely(!f))
+    struct weft_loop *loop = wf_loop_current();
+    if (unlikely(!loop)) {
+        loop = weft_get_event_loop(); /* one that was set for this thread will do (FUT-02) */
+        return loop ? weft_future_new(loop) : NULL;
+    }
+    struct plain_future *f = block_get(&loop->blocks, BLOCK_SMALL);
+    if (unlikely(!f)) {
         errno = ENOMEM;
-    return f;
+        return NULL;
+    }
+    plain_init(f, loop, BLOCK_SMALL, loop->bias, 1);
+    return &f->base;
 }
 
 weft_future *weft_future_new(weft_loop *loop)
 {
-    weft_future *f = wf_future_make(loop, loop ? FUTURE_PLAIN : FUTURE_CONCURRENT, false);
+    weft_future *f = wf_future_make(loop);
     if (!f)
         errno = ENOMEM;
     return f;
@@ -106,7 +111,7 @@ int weft_result(weft_future *future, void **ret_result)
     void *value = outcome_value(&future->outcome);
     if (!outcome_value_is_done(value))
         return weft_fail(WEFT_EINVALIDSTATE, "the result is not set");
-    return wf_future_take(future, value, ret_result);
+    return future_take(future, value, ret_result);
 }
 
 int weft_exception(weft_future *future, weft_error **ret_error)
@@ -117,7 +122,7 @@ int weft_exception(weft_future *future, weft_error **ret_error)
     if (!outcome_value_is_done(value))
         return weft_fail(WEFT_EINVALIDSTATE, "the exception is not set");
     if (value == OUTCOME_CANCELLED)
-        return wf_future_take(future, value, NULL);
+        return wf_future_take(future, value);
     weft_error *error = NULL;
     if (value == OUTCOME_FAILED) {
         error = future->error ? weft_error_ref(future->error) : weft_error_new(future->code, NULL);

@@ -6,6 +6,7 @@
 #ifndef WEFT_RUNTIME_SCHED_FUTURE_OPS_H
 #define WEFT_RUNTIME_SCHED_FUTURE_OPS_H
 
+#include "runtime/base/likely.h"
 #include "runtime/sched/loop.h"
 
 /* A waiter from another thread, or with a runnable of its own: told through the inbox of its loop,
@@ -16,16 +17,71 @@ struct waker {
     struct runnable *ready;
 };
 
-/* Fills in a future that nobody knows yet. loop may be NULL. refs: 1, for the maker. */
-void wf_future_init(struct weft_future *f, struct weft_loop *loop, enum future_kind kind,
-                    bool shared);
+/* Fills in a future that nobody knows yet. loop may be NULL. */
+static inline void future_init(struct weft_future *f, struct weft_loop *loop, enum future_kind kind,
+                               enum block_class block, uint32_t bias, uint32_t refs)
+{
+    outcome_init(&f->outcome, (enum outcome_bias)bias, refs);
+    atomic_init(&f->loop, loop);
+    f->waiters = NULL;
+    f->error = NULL;
+    f->code = 0;
+    f->kind = (uint8_t)kind;
+    f->block = (uint8_t)block;
+    atomic_init(&f->taken, 0);
+    atomic_init(&f->message_spent, 0);
+    f->eager_done = 0;
+    f->drop = NULL;
+}
 
-/* A plain or concurrent future; NULL when there is no memory. */
-struct weft_future *wf_future_make(struct weft_loop *loop, enum future_kind kind, bool shared);
+/* As future_init(), for one that is no task. */
+static inline void plain_init(struct plain_future *f, struct weft_loop *loop,
+                              enum block_class block, uint32_t bias, uint32_t refs)
+{
+    future_init(&f->base, loop, loop ? FUTURE_PLAIN : FUTURE_CONCURRENT, block, bias, refs);
+    f->cancelled_hook = NULL;
+}
+
+/* What a future made by this thread begins with: shared, unless the thread runs its loop. */
+static inline uint32_t future_bias(const struct weft_loop *loop, const struct weft_loop *here)
+{
+    return loop && loop == here ? loop->bias : BIAS_SHARED;
+}
+
+/* A plain or (without a loop) concurrent future; NULL when there is no memory. */
+struct weft_future *wf_future_make(struct weft_loop *loop);
 
 /* One more, one less; any thread. */
 void wf_future_ref(struct weft_future *f);
 void wf_future_unref(struct weft_future *f);
+
+/* The last reference is gone. */
+void wf_future_free(struct weft_loop *here, struct weft_future *f);
+void wf_future_unref_shared(struct weft_loop *here, struct weft_future *f);
+
+/* Frees a future with a result that was taken, or whatever it has. */
+static inline void future_free(struct weft_loop *here, struct weft_future *f)
+{
+    if (likely(!f->error) && likely(!f->drop) && likely(f->code == 0) &&
+        likely(f->kind != FUTURE_TASK || !task_of(f)->named))
+        block_put(&here->blocks, (enum block_class)f->block, f);
+    else
+        wf_future_free(here, f);
+}
+
+/* As wf_future_unref(), in the thread that runs `here` (which may be NULL). */
+static inline void future_unref_at(struct weft_loop *here, struct weft_future *f)
+{
+    if (likely(here != NULL) && likely(future_loop(f) == here) &&
+        likely(outcome_enter(&f->outcome, &here->touching))) {
+        bool last = outcome_unref_inside(&f->outcome);
+        outcome_leave(&here->touching);
+        if (last)
+            future_free(here, f);
+        return;
+    }
+    wf_future_unref_shared(here, f);
+}
 
 /* Completes with a result. 0 or WEFT_EINVALIDSTATE. Not for tasks. */
 int wf_future_succeed(struct weft_future *f, void *result);
@@ -34,17 +90,75 @@ int wf_future_succeed(struct weft_future *f, void *result);
  * call. */
 int wf_future_fail(struct weft_future *f, void *mark, int code, weft_error *error);
 
+/* Puts a task on its loop's list of unfinished tasks, and takes it off. On the loop's thread. */
+static inline void task_enlist(struct weft_loop *loop, struct task *task)
+{
+    task->next = NULL;
+    task->prev = loop->tasks_last;
+    *(loop->tasks_last ? &loop->tasks_last->next : &loop->tasks_first) = task;
+    loop->tasks_last = task;
+}
+
+static inline void task_delist(struct weft_loop *loop, struct task *task)
+{
+    *(task->prev ? &task->prev->next : &loop->tasks_first) = task->next;
+    *(task->next ? &task->next->prev : &loop->tasks_last) = task->prev;
+}
+
 /* Completes a task of the running loop, which holds a reference and gives it back by this. Same
  * ownership. */
 void wf_task_complete(struct weft_loop *loop, struct task *task, void *value, int code,
                       weft_error *error);
+
+/* Queues the waiters of the future's own loop, which is the caller's. */
+static inline void wake_local(struct weft_loop *loop, struct weft_future *f)
+{
+    struct waiter *w = f->waiters;
+
+    f->waiters = NULL;
+    while (w) {
+        struct waiter *next = w->next; /* w lives on the stack of a task that now may run */
+        ready_push(loop, w->ready);
+        w = next;
+    }
+}
+
+/* The same for a result. */
+static inline void task_succeed(struct weft_loop *loop, struct task *task, void *result)
+{
+    struct weft_future *f = &task->future;
+
+    if (unlikely(task->errors.current != NULL) ||
+        unlikely(!outcome_enter(&f->outcome, &loop->touching))) {
+        wf_task_complete(loop, task, result, 0, NULL);
+        return;
+    }
+    outcome_set_inside(&f->outcome, result);
+    bool last = outcome_unref_inside(&f->outcome);
+    outcome_leave(&loop->touching);
+    task_delist(loop, task);
+    wake_local(loop, f);
+    if (unlikely(last))
+        wf_future_free(loop, f);
+}
 
 /* Cancels with an error object (borrowed, may be NULL) as message: 1, 0 or -ENOMEM, as
  * weft_cancel(). */
 int wf_future_cancel(struct weft_future *f, weft_error *error);
 
 /* The outcome of a done future: code, and the current error. As weft_result(). */
-int wf_future_take(struct weft_future *f, void *value, void **ret_result);
+int wf_future_take(struct weft_future *f, void *value);
+
+static inline int future_take(struct weft_future *f, void *value, void **ret_result)
+{
+    if (unlikely(value == OUTCOME_FAILED) || unlikely(value == OUTCOME_CANCELLED))
+        return wf_future_take(f, value);
+    atomic_store_explicit(&f->taken, 1,
+                          memory_order_relaxed); /* a flag for the last unref: no order */
+    if (ret_result)
+        *ret_result = value;
+    return 0;
+}
 
 /* Any thread but the loop's (or for futures of no loop): adds a waker, or tells it at once if it is
  * done. */

@@ -22,6 +22,7 @@
 
 #define POLL_INTERVAL_NS 20000
 #define NUMBER_BLOCK     1024u
+#define SHARED_TURNS     256u
 
 /* The count behind Task-N, taken in ranges by the loops: any thread. */
 static _Atomic uint64_t task_numbers = 1;
@@ -70,7 +71,6 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
         return -ENOMEM;
     wf_error_slot_hook = current_error_slot;
     atomic_store_explicit(&wf_stack_owner_name, wf_task_owner_name, memory_order_relaxed);
-    wf_outcome_barrier_works(); /* registers the process before the first future needs it */
 
     /* Field by field: a waker of the loop's earlier life may still look at the parking word (L3).
      */
@@ -88,7 +88,8 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->stopping = loop->turned = false;
     loop->debug = options && options->debug ? options->debug > 0 : debug && *debug;
     loop->fatal = 0;
-    loop->born_shared = 0;
+    loop->bias = wf_outcome_barrier_works() ? BIAS_OWNER : BIAS_SHARED;
+    loop->shared_turns = 0;
     loop->task_factory = NULL;
     loop->task_factory_arg = NULL;
     loop->now_ns = loop->virtual_clock ? 0 : clock_now_ns();
@@ -114,15 +115,12 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     return 0;
 }
 
-uint64_t wf_loop_number(struct weft_loop *loop)
+void wf_loop_take_numbers(struct weft_loop *loop)
 {
-    if (loop->number_next == loop->number_end) {
-        /* Relaxed: only the numbers matter, and each is given out once. */
-        loop->number_next =
-            atomic_fetch_add_explicit(&task_numbers, NUMBER_BLOCK, memory_order_relaxed);
-        loop->number_end = loop->number_next + NUMBER_BLOCK;
-    }
-    return loop->number_next++;
+    /* Relaxed: only the numbers matter, and each is given out once. */
+    loop->number_next =
+        atomic_fetch_add_explicit(&task_numbers, NUMBER_BLOCK, memory_order_relaxed);
+    loop->number_end = loop->number_next + NUMBER_BLOCK;
 }
 
 uint64_t wf_foreign_number(void)
@@ -223,12 +221,28 @@ static void loop_idle(struct weft_loop *loop)
     wf_idle_wait(loop, loop->virtual_clock ? CLOCK_NEVER : next_ns);
 }
 
+/*
+ * A future had to be shared the hard way: those made in the near future are shared from the start.
+ * Where other threads complete a loop's futures all the time, that happens once.
+ */
+static void loop_adjust_bias(struct weft_loop *loop)
+{
+    if (atomic_load_explicit(&loop->revoked, memory_order_relaxed)) {
+        atomic_store_explicit(&loop->revoked, false, memory_order_relaxed);
+        loop->bias = BIAS_SHARED;
+        loop->shared_turns = SHARED_TURNS;
+    } else if (loop->shared_turns && --loop->shared_turns == 0 && wf_outcome_barrier_works()) {
+        loop->bias = BIAS_OWNER;
+    }
+}
+
 /* Between turns: begins the next one. False: the run is over. */
 static bool loop_turn(struct weft_loop *loop)
 {
     if (loop->fatal || (loop->stopping && loop->turned))
         return false;
     loop_collect(loop);
+    loop_adjust_bias(loop);
     if (ready_is_empty(loop) || loop->steps >= loop->slow_at) {
         /* Spawned tasks get their share even when the ready queue never empties. */
         struct runnable *r = wf_runtime_next_spawned(loop);
@@ -452,7 +466,7 @@ static void loop_destroy_task(struct weft_loop *loop, struct task *task)
 {
     wf_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future, NULL);
     if (task->wait)
-        task->wait->abandon(task->wait, task);
+        task->wait->ops->abandon(task->wait, task);
     if (task->started) {
         task->stack->owner = NULL;
         stack_put(&loop->stacks, task->stack);

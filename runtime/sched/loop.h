@@ -66,8 +66,9 @@ struct weft_loop {
     bool stopping; /* stop() was called */
     bool turned;   /* a turn has begun since the run began */
     bool debug;
-    int fatal;            /* a fatal error ends the run at once */
-    uint32_t born_shared; /* so many futures to come are made shared: see future_make() */
+    int fatal;             /* a fatal error ends the run at once */
+    uint32_t bias;         /* enum outcome_bias that its futures begin with */
+    uint32_t shared_turns; /* so many slow looks until they begin biased again */
     weft_task_factory task_factory;
     void *task_factory_arg;
 

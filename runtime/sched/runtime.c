@@ -11,6 +11,7 @@
 #include "runtime/sched/runtime.h"
 
 #include "runtime/base/likely.h"
+#include "runtime/sched/future_ops.h"
 #include "runtime/sched/task_ops.h"
 
 /* How many a loop takes from the overflow list into its ring at once. */
@@ -73,7 +74,7 @@ static struct runnable *runtime_bind(struct weft_loop *loop, struct runnable *r)
 
     /* Release, with the acquire in future_loop(). */
     atomic_store_explicit(&task->future.loop, loop, memory_order_release);
-    wf_task_enlist(loop, task);
+    task_enlist(loop, task);
     struct runnable *mail = birth_bind(&task->birth, loop);
     while (unlikely(mail != NULL)) {
         struct runnable *next = mail->next;

@@ -69,6 +69,12 @@ static void task_begin(struct weft_loop *loop, struct task *task)
     loop->started++;
 }
 
+/* The task that an eager start interrupted; NULL: the loop's own flow. */
+static struct task *task_resumed(struct weft_loop *loop, struct context *resumer)
+{
+    return resumer == &loop->context ? NULL : container_of(resumer, struct task, context);
+}
+
 /* Leaves for the loop's own flow, which runs r (NULL: takes a slow look). */
 static void leave_for_loop(struct weft_loop *loop, struct context *from, struct runnable *r)
 {
@@ -80,12 +86,12 @@ static void leave_for_loop(struct weft_loop *loop, struct context *from, struct 
 /*
  * The running task is suspended: continues whatever is next. Returns when the task is resumed.
  */
-static void suspend(struct weft_loop *loop, struct task *task)
+static inline void suspend(struct weft_loop *loop, struct task *task)
 {
     if (unlikely(task->resumer != NULL)) { /* S3 */
         struct context *resumer = task->resumer;
         task->resumer = NULL;
-        loop->current = task->outer;
+        loop->current = task_resumed(loop, resumer);
         context_switch(&task->context, resumer);
         return;
     }
@@ -141,8 +147,8 @@ static void *task_outcome(struct task *task, int *code, void *result, weft_error
     return *code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED;
 }
 
-/* The running task's body has ended with this. */
-static void task_end(struct weft_loop *loop, struct task *task, int code, void *result)
+/* The running task's body has ended in any other way than with a result. */
+static void task_end_slow(struct weft_loop *loop, struct task *task, int code, void *result)
 {
     weft_error *error = code < 0 ? wf_error_slot_take(&task->errors, code) : NULL;
     void *value = task_outcome(task, &code, result, &error);
@@ -151,6 +157,16 @@ static void task_end(struct weft_loop *loop, struct task *task, int code, void *
         loop->fatal = code; /* TASK-18 */
     loop->current = NULL;
     wf_task_complete(loop, task, value, code, error);
+}
+
+static inline void task_end(struct weft_loop *loop, struct task *task, int code, void *result)
+{
+    if (unlikely(code != 0) || unlikely(task->must_cancel)) {
+        task_end_slow(loop, task, code, result);
+        return;
+    }
+    loop->current = NULL;
+    task_succeed(loop, task, result);
 }
 
 /* The flow of every stack: bodies one after the other, for as long as the next task has not begun
@@ -165,7 +181,6 @@ static void task_entry(void *arg)
         void *result = NULL;
         int code = task->fn(task->arg, &result);
         struct context *resumer = task->resumer;
-        struct task *outer = task->outer;
         struct context gone;
 #if defined(WEFT_ASAN) || defined(WEFT_TSAN)
         gone = task->context;
@@ -174,7 +189,7 @@ static void task_entry(void *arg)
 
         if (unlikely(resumer != NULL)) { /* S3: it never suspended */
             stack_put(&loop->stacks, stack);
-            loop->current = outer;
+            loop->current = task_resumed(loop, resumer);
             context_exit(&gone, resumer);
         }
         struct runnable *r = unlikely(loop->fatal) ? NULL : ready_next(loop);
@@ -239,7 +254,6 @@ bool wf_task_start_eager(struct weft_loop *loop, struct task *task)
     struct task *outer = loop->current;
     struct context *here = outer ? &outer->context : &loop->context;
     task->resumer = here;
-    task->outer = outer;
     task_begin(loop, task);
     loop->current = task;
     context_switch(here, &task->context);
@@ -258,7 +272,8 @@ void wf_timer_wake(struct runnable *r, struct weft_loop *loop)
 void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait)
 {
     task->wait = wait;
-    if (unlikely(task->must_cancel) && wait->cancel(wait, task, task->cancel_error)) { /* CANC-09 */
+    if (unlikely(task->must_cancel) &&
+        wait->ops->cancel(wait, task, task->cancel_error)) { /* CANC-09 */
         task->must_cancel = false;
         weft_error_unref(task->cancel_error);
         task->cancel_error = NULL;

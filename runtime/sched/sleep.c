@@ -34,10 +34,12 @@ static void sleep_abandon(struct wait *wait, struct task *task)
     wheel_cancel(&wf_loop_current()->wheel, &sleep->timer.loop_timer.timer);
 }
 
+static const struct wait_ops sleep_ops = {sleep_cancel, sleep_abandon, "sleep"};
+
 static int sleep_for(struct weft_loop *loop, struct task *task, double delay)
 {
     struct sleep_wait sleep = {
-        .wait = {sleep_cancel, sleep_abandon, "sleep", NULL},
+        .wait = {&sleep_ops, NULL},
         .timer = {.loop_timer.fire.run = wf_timer_wake, .task = task},
     };
     loop_arm_after(loop, &sleep.timer.loop_timer.timer, clock_ns(delay));

@@ -20,35 +20,24 @@ int wf_task_set_name(struct task *task, const char *name)
     if (!copy)
         return -ENOMEM;
     memcpy(copy, name, bytes);
-    if (task->name)
-        mem_free(task->name, strlen(task->name) + 1);
+    wf_task_drop_name(task);
     task->name = copy;
+    task->named = true;
     return 0;
 }
 
-/* The stack that the options ask for. STACK_CLASSES: none is so large. */
-static enum stack_class task_stack_class(const weft_task_options *options, uint8_t usual)
+void wf_task_drop_name(struct task *task)
 {
-    return options && options->stack_bytes ? wf_stack_class_for(options->stack_bytes)
-                                           : (enum stack_class)usual;
+    if (task->named)
+        mem_free(task->name, strlen(task->name) + 1);
+    task->named = false;
 }
 
-struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *numbers, weft_coroutine fn,
-                          void *arg, const weft_task_options *options, bool shared)
+/* All but the name. Two references: the maker's and, until it is done, the loop's (T4). */
+static inline void task_init(struct task *task, struct weft_loop *loop, uint32_t bias,
+                             uint8_t stack_class, weft_coroutine fn, void *arg)
 {
-    struct weft_loop *here = wf_loop_current();
-    uint8_t usual = loop ? loop->stack_class : numbers->stack_class;
-    enum stack_class class = task_stack_class(options, usual);
-    if (unlikely(class == STACK_CLASSES)) {
-        errno = EINVAL;
-        return NULL;
-    }
-    struct task *task = block_get(here ? &here->blocks : NULL, BLOCK_TASK);
-    if (unlikely(!task)) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    wf_future_init(&task->future, loop, FUTURE_TASK, shared || !wf_outcome_barrier_works());
+    future_init(&task->future, loop, FUTURE_TASK, BLOCK_TASK, bias, 2);
     if (loop)
         birth_init_bound(&task->birth, loop);
     else
@@ -59,18 +48,35 @@ struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *numbers, wef
     task->arg = arg;
     task->wait = NULL;
     task->resumer = NULL;
-    task->outer = NULL;
     task->cancel_error = NULL;
     task->errors = (struct error_slot){0};
-    task->prev = task->next = NULL;
-    task->name = NULL;
     task->arg_drop = NULL;
     task->cancelling = 0;
-    task->stack_class = (uint8_t) class;
+    task->stack_class = stack_class;
+    task->named = false;
     task->must_cancel = false;
     task->started = false;
-    task->number = 0;
-    if (unlikely(options != NULL)) {
+}
+
+struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *model, weft_coroutine fn,
+                          void *arg, const weft_task_options *options)
+{
+    struct weft_loop *here = wf_loop_current();
+    enum stack_class class = (enum stack_class)model->stack_class;
+
+    if (options && options->stack_bytes)
+        class = wf_stack_class_for(options->stack_bytes);
+    if (class == STACK_CLASSES) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct task *task = block_get(here ? &here->blocks : NULL, BLOCK_TASK);
+    if (!task) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    task_init(task, loop, future_bias(loop, here), (uint8_t) class, fn, arg);
+    if (options) {
         task->arg_drop = options->arg_drop;
         task->future.drop = options->result_drop;
         if (options->name && wf_task_set_name(task, options->name)) {
@@ -79,31 +85,16 @@ struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *numbers, wef
             return NULL;
         }
     }
-    if (!task->name)
-        task->number = here ? wf_loop_number(here) : wf_foreign_number();
+    if (!task->named)
+        task->number = here ? loop_number(here) : wf_foreign_number();
     return task;
 }
 
 void wf_task_unmake(struct task *task)
 {
     struct weft_loop *here = wf_loop_current();
-    if (task->name)
-        mem_free(task->name, strlen(task->name) + 1);
+    wf_task_drop_name(task);
     block_put(here ? &here->blocks : NULL, BLOCK_TASK, task);
-}
-
-/* The loop's own reference: it keeps the task until that is done (T4). Not yet known to others. */
-static void task_keep(struct task *task)
-{
-    outcome_ref_inside(&task->future.outcome);
-}
-
-void wf_task_enlist(struct weft_loop *loop, struct task *task)
-{
-    task->next = NULL;
-    task->prev = loop->tasks_last;
-    *(loop->tasks_last ? &loop->tasks_last->next : &loop->tasks_first) = task;
-    loop->tasks_last = task;
 }
 
 /* A task made on another thread arrives at its loop. */
@@ -112,23 +103,22 @@ void wf_task_arrive(struct runnable *r, struct weft_loop *loop)
     struct task *task = container_of(r, struct task, ready);
     r->run = wf_task_start;
     if (loop) {
-        wf_task_enlist(loop, task);
+        task_enlist(loop, task);
         ready_push(loop, r);
         return;
     }
     /* Dropped: its loop closed before it came. The closing thread stands in for the loop. */
     struct weft_loop *home = future_loop(&task->future);
-    wf_task_enlist(home, task);
+    task_enlist(home, task);
 }
 
 static weft_task *task_create_here(struct weft_loop *loop, weft_coroutine fn, void *arg,
                                    const weft_task_options *options, bool eager)
 {
-    struct task *task = wf_task_make(loop, loop, fn, arg, options, false);
+    struct task *task = wf_task_make(loop, loop, fn, arg, options);
     if (unlikely(!task))
         return NULL;
-    task_keep(task);
-    wf_task_enlist(loop, task);
+    task_enlist(loop, task);
     if (eager && wf_task_start_eager(loop, task))
         return &task->future;
     ready_push(loop, &task->ready);
@@ -138,10 +128,9 @@ static weft_task *task_create_here(struct weft_loop *loop, weft_coroutine fn, vo
 static weft_task *task_create_there(struct weft_loop *loop, weft_coroutine fn, void *arg,
                                     const weft_task_options *options)
 {
-    struct task *task = wf_task_make(loop, loop, fn, arg, options, true);
+    struct task *task = wf_task_make(loop, loop, fn, arg, options);
     if (!task)
         return NULL;
-    task_keep(task);
     task->ready.run = wf_task_arrive;
     if (!wf_loop_post(loop, &task->ready)) {
         wf_task_unmake(task);
@@ -187,7 +176,19 @@ weft_task *weft_create_task(weft_coroutine fn, void *arg, const weft_task_option
     }
     if (unlikely(loop->task_factory != NULL))
         return loop->task_factory(loop, fn, arg, options, loop->task_factory_arg);
-    return weft_task_new(loop, fn, arg, options);
+    if (unlikely(options != NULL) || unlikely(!fn))
+        return weft_task_new(loop, fn, arg, options);
+    /* The usual case, in one go. */
+    struct task *task = block_get(&loop->blocks, BLOCK_TASK);
+    if (unlikely(!task)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    task_init(task, loop, loop->bias, loop->stack_class, fn, arg);
+    task->number = loop_number(loop);
+    task_enlist(loop, task);
+    ready_push(loop, &task->ready);
+    return &task->future;
 }
 
 weft_task *weft_create_task_on(weft_loop *loop, weft_coroutine fn, void *arg,
@@ -221,10 +222,9 @@ weft_task *weft_spawn(weft_coroutine fn, void *arg, const weft_task_options *opt
     }
     if (wf_runtime_is_single(loop))
         return weft_create_task(fn, arg, options);
-    struct task *task = wf_task_make(NULL, loop, fn, arg, options, true);
+    struct task *task = wf_task_make(NULL, loop, fn, arg, options);
     if (!task)
         return NULL;
-    task_keep(task);
     wf_runtime_spawn(loop, &task->ready);
     return &task->future;
 }
@@ -243,7 +243,7 @@ static int cancel_here(struct task *task, weft_error *error)
         return 0;
     }
     task->cancelling++;
-    if (task->wait && task->wait->cancel(task->wait, task, error)) /* CANC-03 */
+    if (task->wait && task->wait->ops->cancel(task->wait, task, error)) /* CANC-03 */
         return 1;
     task->must_cancel = true;
     weft_error_ref(error);

@@ -4,31 +4,38 @@
 #ifndef WEFT_RUNTIME_SCHED_TASK_OPS_H
 #define WEFT_RUNTIME_SCHED_TASK_OPS_H
 
+#include "runtime/base/likely.h"
 #include "runtime/sched/loop.h"
 
 /*
- * A task that is in no queue and on no list, with one reference, the maker's. loop: NULL for one
- * that any loop of the runtime may take; numbers: a loop whose settings count then. NULL with
+ * A task that is in no queue and on no list, with the maker's and the loop's reference. loop: NULL
+ * for one that any loop of the runtime may take; model: the loop whose settings count. NULL with
  * errno.
  */
-struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *numbers, weft_coroutine fn,
-                          void *arg, const weft_task_options *options, bool shared);
+struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *model, weft_coroutine fn,
+                          void *arg, const weft_task_options *options);
 
 /* Undoes wf_task_make(); what the options named is still the caller's. */
 void wf_task_unmake(struct task *task);
-
-/* Puts it on the loop's list of unfinished tasks. On the loop's thread. */
-void wf_task_enlist(struct weft_loop *loop, struct task *task);
 
 /* ready.run of a task that another thread made: it arrives at its loop. */
 void wf_task_arrive(struct runnable *r, struct weft_loop *loop);
 
 /* The number of the next unnamed task: of the running loop, of a thread without one. */
-uint64_t wf_loop_number(struct weft_loop *loop);
+void wf_loop_take_numbers(struct weft_loop *loop);
 uint64_t wf_foreign_number(void);
+
+static inline uint64_t loop_number(struct weft_loop *loop)
+{
+    if (unlikely(loop->number_next == loop->number_end))
+        wf_loop_take_numbers(loop);
+    return loop->number_next++;
+}
 
 /* Copies the name. 0 or -ENOMEM. */
 int wf_task_set_name(struct task *task, const char *name);
+
+void wf_task_drop_name(struct task *task);
 
 /* The name of a stack's owner, for the message of an overflow: async-signal-safe. */
 const char *wf_task_owner_name(void *owner);

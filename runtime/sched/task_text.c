@@ -26,10 +26,11 @@ const char *weft_task_get_name(weft_task *future)
     if (!future || !future_is_task(future))
         return NULL;
     struct task *task = task_of(future);
-    if (!task->name) {
+    if (!task->named) {
         char name[32];
         snprintf(name, sizeof(name), "Task-%llu", (unsigned long long)task->number);
-        weft_task_set_name(future, name); /* asked for once, it is kept */
+        if (wf_task_set_name(task, name)) /* asked for once, it is kept */
+            return NULL;
     }
     return task->name;
 }
@@ -104,12 +105,13 @@ int wf_task_format(const struct task *task, bool mine, const char *state, const 
 
     if (!mine)
         return snprintf(buffer, bytes, "<Task %s>", state);
-    if (task->name)
+    if (task->named)
         snprintf(name, sizeof(name), "%s", task->name);
     else
         snprintf(name, sizeof(name), "Task-%llu", (unsigned long long)task->number);
     if (task->wait && !future_is_done(&task->future))
-        snprintf(waits, sizeof(waits), " wait_for=<%s %p>", task->wait->what, task->wait->object);
+        snprintf(waits, sizeof(waits), " wait_for=<%s %p>", task->wait->ops->what,
+                 task->wait->object);
     return snprintf(buffer, bytes, "<Task %s name='%s' coro=<%p>%s%s>", task_state(task, state),
                     name, (void *)(uintptr_t)task->fn, waits, callbacks);
 }
@@ -120,7 +122,7 @@ const char *wf_task_owner_name(void *owner)
     const struct task *task = owner;
     static _Thread_local char name[32];
 
-    if (task->name)
+    if (task->named)
         return task->name;
     /* Task-N, without stdio. */
     char digits[20];

@@ -47,10 +47,21 @@ struct weft_future {
     _Atomic uint8_t message_spent; /* the first asker got a cancelled task's error object */
     uint8_t eager_done;            /* a task that ended inside create_task */
     weft_drop drop;
-    struct runnable mail; /* tells the loop that another thread completed the future */
-    /* Called by who cancelled a pending future, after that; or NULL. Set before others know it. */
+};
+
+/* A future that is no task: completed by whoever it was made for. */
+struct plain_future {
+    struct weft_future base;
+    struct runnable mail; /* tells the loop that another thread completed it */
+    /* Called by who cancelled it while it was pending, after that; or NULL. Set before others know.
+     */
     void (*cancelled_hook)(struct weft_future *future);
 };
+
+static inline struct plain_future *plain_of(struct weft_future *f)
+{
+    return (struct plain_future *)(void *)f;
+}
 
 static inline bool future_is_task(const struct weft_future *f)
 {

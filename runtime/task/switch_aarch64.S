@@ -4,7 +4,8 @@
  * Entered by the branch of a switch, with sp on a multiple of 16, the entry function at [sp], its
  * argument in x19 and 0 in x29. It is the outermost frame: the return address is undefined to
  * unwinders, and the frame-pointer chain ends in 0. The nop belongs to it because unwinders look up
- * the instruction before a resume point.
+ * the instruction before a resume point, and before a return address. The entry function is jumped
+ * to and not called, for the sake of the return predictor.
  */
         .text
         .p2align 4
@@ -21,8 +22,10 @@ wf_context_start:
 #endif
         mov     x0, x19
         ldr     x16, [sp]
-        blr     x16
-        brk     #1
+        adr     x30, 1f
+        br      x16
+        nop
+1:      brk     #1
         .cfi_endproc
         .size   wf_context_outermost, . - wf_context_outermost
 

@@ -3,8 +3,11 @@
  *
  * Entered by the jump of a switch, with rsp on a multiple of 16, the entry function at (rsp), its
  * argument in rbx and 0 in rbp. It is the outermost frame: the return address is undefined to
- * unwinders, and the frame-pointer chain ends in 0. The nop belongs to it because unwinders look up
- * the byte before a resume point.
+ * unwinders, and the frame-pointer chain ends in 0. The nops belong to it because unwinders look up
+ * the byte before a resume point, and before a return address.
+ *
+ * The entry function is jumped to: a call from which nobody returns would leave the processor's
+ * return predictor one off, and the flow that is continued later would miss at each of its returns.
  */
         .text
         .p2align 4
@@ -20,8 +23,12 @@ wf_context_start:
         endbr64
 #endif
         movq    %rbx, %rdi
-        callq   *(%rsp)
-        ud2
+        movq    (%rsp), %rax
+        leaq    1f(%rip), %rcx
+        pushq   %rcx
+        jmpq    *%rax
+        nop
+1:      ud2
         .cfi_endproc
         .size   wf_context_outermost, . - wf_context_outermost
 

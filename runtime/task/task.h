@@ -22,8 +22,10 @@
 
 struct task;
 
-/* What a suspended task waits on. Lives on the task's stack. */
-struct wait {
+struct wait;
+
+/* A way of waiting. */
+struct wait_ops {
     /*
      * Asks for an end of the wait with this error (borrowed, may be NULL): true if it will end so,
      * and the task be made ready; false if it is over already (the task is ready or will be).
@@ -32,31 +34,38 @@ struct wait {
     /* The loop is being closed: nobody may touch the task any more. */
     void (*abandon)(struct wait *wait, struct task *task);
     const char *what; /* such as "sleep", for people */
-    void *object;     /* on what, or NULL: a future when what is "future" */
+};
+
+/* What a suspended task waits on. Lives on the task's stack. */
+struct wait {
+    const struct wait_ops *ops;
+    void *object; /* on what, or NULL: a future when ops->what is "future" */
 };
 
 struct task {
     struct weft_future future;
     struct birth birth;
-    struct runnable ready; /* run: task_start before the first step, task_step after it */
+    struct runnable ready; /* run: wf_task_start before the first step, wf_task_step after it */
     struct context context;
     struct stack *stack;
     weft_coroutine fn;
     void *arg;
     struct wait *wait;
-    struct context *resumer;  /* eager start: where the first suspension goes */
-    struct task *outer;       /* eager start: the task that was running */
+    struct context
+        *resumer; /* eager start: whoever ran until then; the first suspension goes there */
     weft_error *cancel_error; /* message of a cancellation that is still to be delivered */
     struct error_slot errors;
     struct task *prev, *next; /* unfinished tasks of the loop, in order of creation */
-    char *name;               /* NULL: Task-number */
+    union {
+        uint64_t number; /* of a task that is called Task-number */
+        char *name;      /* when named */
+    };
     weft_drop arg_drop;
-    uint64_t number;
     uint16_t cancelling;
     uint8_t stack_class;
+    bool named;
     bool must_cancel;
     bool started;
-    uint32_t stack_bytes; /* beyond the classes; 0: stack_class */
 };
 
 static inline struct task *task_of(struct weft_future *f)
