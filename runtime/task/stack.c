@@ -14,8 +14,9 @@
  * D1  out counts the carved stacks that are in use or in a cache; the others hang on their slab or
  *     are just losing their memory.
  * D2  out_peak is the largest out since the last trim. A trim lets target sink to it, but by half
- * at most; free stacks beyond target lose their memory. D3  Slabs go while target is met without
- * them. Only what the depot holds whole can go (idle == carved), so nobody can be using it.
+ *     at most; free stacks beyond target lose their memory.
+ * D3  Slabs go while target is met without them. Only what the depot holds whole can go (idle ==
+ *     carved), so nobody can be using it.
  *
  * System calls are made outside the mutex, by whoever took the stacks or the slab out; but for
  * mmap, once for hundreds of stacks.

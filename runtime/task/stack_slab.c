@@ -9,18 +9,18 @@
  * all its memory and an idle task's costs one page and 32 bytes.
  *
  * G1  Guards are marked in the page table where the kernel can (MADV_GUARD_INSTALL, 6.13): a slab
- *     stays one mapping, and a million guarded stacks fit under the default vm.max_map_count.
- * Guards survive MADV_DONTNEED. Elsewhere each guard costs two mappings (mprotect), and their
- * number is held below half of vm.max_map_count: the rest is the program's. G2  A guard is 16 KiB,
- * not a page, so that a frame of up to that size which jumps over its stack's end still hits it;
- * only -fstack-clash-protection makes that certain. Marking four pages costs what marking one does
- * (0.6 us, of which a fifth is the system call's own price). G3  The registry is read by a signal
- * handler while others change it: an entry's begin is written last when it is made and first when
- * it goes.
+ *     stays one mapping, a million guarded stacks fit under the default vm.max_map_count, and the
+ *     marks survive MADV_DONTNEED. Elsewhere a guard costs two mappings (mprotect), and their
+ *     number is held below half of vm.max_map_count: the rest is the program's.
+ * G2  A guard is 16 KiB, not a page, so that a frame of up to that size which jumps over its
+ *     stack's end still hits it; only -fstack-clash-protection makes that certain.
+ * G3  The registry is read by a signal handler while others change it: an entry's begin is
+ *     written last when it is made and first when it goes.
  *
- * Measured on Linux 6.18 in a VM, ns a stack: reserve 4, guard 640, first touch of its top page
- * 1370. process_madvise() over 64 guards at once saves 140 of the 640; populating the top pages
- * ahead (MADV_POPULATE_WRITE) costs 150 to 450 more than the faults it saves. Neither is done.
+ * Measured on Linux 6.18 in a VM, ns a stack: reserve 4, guard 720 (640 if it were one page), first
+ * touch of its top page 1370. Populating the top pages ahead (MADV_POPULATE_WRITE) costs 150 to 450
+ * more than the faults it saves. process_madvise() over 16 guards at once would save 170; but
+ * sandboxes that list the system calls a program may make do not expect that one, and some kill.
  */
 #include <pthread.h>
 #include <stdatomic.h>

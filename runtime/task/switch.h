@@ -9,10 +9,11 @@
  * C1  A context is continued at most once for each time it was suspended, and by the thread that it
  *     was suspended on.
  * C2  The running flow's context holds nothing until the switch away from it is complete: nobody
- * may learn that a flow can be continued before the flow it switched to runs. C3  The wrappers are
- * inlined into their caller: under ThreadSanitizer a function that switches fibers must not leave
- * an entry of its own on the shadow call stack. C4  Every live flow of a stack is suspended inside
- * a switch; the frames of a flow that has ended by context_exit() never return.
+ *     may continue it, or tell another thread to, before the next flow runs.
+ * C3  The wrappers are inlined into their caller: under ThreadSanitizer a function that switches
+ *     fibers must not leave an entry of its own on the shadow call stack.
+ * C4  The frames of a flow that has ended by context_exit() never return; its stack may carry the
+ *     next flow as soon as another one runs.
  */
 #ifndef WEFT_RUNTIME_TASK_SWITCH_H
 #define WEFT_RUNTIME_TASK_SWITCH_H

@@ -11,8 +11,9 @@
  *
  *     this, inlined                          1.8-2.1   1.8    3.7
  *     function, six pushes, six pops, ret    2.3       2.3    4.4
- *     function, leaving by pop and jmp      11.8      12.6   15.8   (return predictor is off by
- * one)
+ *     function, leaving by pop and jmp      11.8      12.6   15.8
+ *
+ * (With a jmp for the ret of a call, the return predictor is off by one from there on.)
  *
  * Neither MXCSR nor the x87 control word is switched, as no call would expect a callee to change
  * them: a flow that changes its rounding mode changes it for every flow of the thread. Build with

@@ -264,6 +264,29 @@ START_TEST(stacks_move_between_caches)
 }
 END_TEST
 
+/* However full the cache, the stack that was put last is still in it, and not in the depot for
+ * another thread to take: a flow may put the stack it runs on. */
+START_TEST(last_stack_put_stays_in_the_cache)
+{
+    enum stack_class class = (enum stack_class)_i;
+    struct stack *stacks[200], *others[200];
+    struct stack_cache other;
+    int count = class <= STACK_LARGE ? 200 : 20;
+
+    wf_stack_cache_init(&other);
+    for (int i = 0; i < count; i++)
+        stacks[i] = stack_get(&cache, class);
+    for (int put = 0; put < count; put++) {
+        stack_put(&cache, stacks[put]);
+        others[put] = stack_get(&other, class); /* what the depot has, or a fresh one */
+        ck_assert_ptr_ne(others[put], stacks[put]);
+    }
+    for (int i = 0; i < count; i++)
+        stack_put(&other, others[i]);
+    wf_stack_cache_fini(&other);
+}
+END_TEST
+
 static void *thread_of_stacks(void *arg)
 {
     unsigned seed = (unsigned)(uintptr_t)arg;
@@ -676,6 +699,7 @@ int main(void)
     tcase_add_test(tcase, last_in_is_first_out);
     tcase_add_test(tcase, recycling_makes_no_system_call);
     tcase_add_test(tcase, stacks_move_between_caches);
+    tcase_add_loop_test(tcase, last_stack_put_stays_in_the_cache, 0, STACK_CLASSES);
     tcase_add_test(tcase, threads_share_the_depot);
 #ifdef PLAIN_BUILD
     tcase_add_test(tcase, sleeping_flow_costs_one_page);
