@@ -24,7 +24,7 @@ _Static_assert(sizeof(struct deadline) <= BLOCK_SMALL_BYTES, "a deadline is a sm
 static void deadline_fire(struct runnable *r, struct weft_loop *loop)
 {
     struct deadline *deadline = container_of(r, struct deadline, timer.fire);
-    struct weft_loop *here = loop ? loop : wf_loop_current();
+    struct weft_loop *here = loop ? loop : loop_current();
 
     if (!deadline->task) {
         block_put(&here->blocks, BLOCK_SMALL, deadline);
@@ -65,7 +65,7 @@ static int without_time(weft_future *future, void **ret_result)
 
 int weft_wait_for(weft_future *future, double timeout, void **ret_result)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     struct task *task = likely(loop != NULL) ? loop->current : NULL;
 
     if (unlikely(!task))

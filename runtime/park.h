@@ -14,7 +14,7 @@
 /* The running task, or NULL with the reason: WEFT_ENOTASK. */
 static inline struct task *task_current(void)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     return loop ? loop->current : NULL;
 }
 
@@ -24,9 +24,6 @@ static inline struct task *task_current(void)
  * task_cancelled().
  */
 void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait);
-
-/* Suspends the running task until all that is queued now has run. */
-void wf_park_yield(struct weft_loop *loop, struct task *task);
 
 /* On the task's loop: it runs in the next turn. */
 static inline void task_unpark(struct weft_loop *loop, struct task *task)

@@ -109,7 +109,7 @@ static void submission_cancelled(struct weft_future *f)
 weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, weft_loop *loop,
                                                 const weft_task_options *options)
 {
-    struct weft_loop *here = wf_loop_current();
+    struct weft_loop *here = loop_current();
     size_t stack_bytes = options ? options->stack_bytes : 0;
     if (!fn || !loop || (stack_bytes && wf_stack_class_for(stack_bytes) == STACK_CLASSES)) {
         errno = EINVAL;

@@ -120,7 +120,7 @@ static bool room_cancel(struct wait *wait, struct task *task, weft_error *error)
         return false;
     room->cancelled = true;
     room->error = weft_error_ref(error);
-    task_unpark(wf_loop_current(), task);
+    task_unpark(loop_current(), task);
     return true;
 }
 
@@ -165,7 +165,7 @@ static int submit_from_task(struct weft_loop *loop, struct task *task, struct ca
 static struct call *call_make(struct weft_loop *loop, weft_executor *executor, weft_coroutine fn,
                               void *arg)
 {
-    struct weft_loop *here = wf_loop_current();
+    struct weft_loop *here = loop_current();
     struct call *call = block_get(here ? &here->blocks : NULL, BLOCK_TASK);
     if (!call)
         return NULL;
@@ -191,7 +191,7 @@ static int to_errno(int code)
 weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor, weft_coroutine fn,
                                   void *arg)
 {
-    struct weft_loop *here = wf_loop_current();
+    struct weft_loop *here = loop_current();
     if (!fn) {
         errno = EINVAL;
         return NULL;
@@ -250,7 +250,7 @@ weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor, weft
 
 weft_future *weft_to_thread(weft_coroutine fn, void *arg)
 {
-    if (!wf_loop_current()) {
+    if (!loop_current()) {
         errno = -WEFT_ENOLOOP;
         return NULL;
     }

@@ -39,7 +39,7 @@ static void mirror_cancelled(struct weft_future *f)
 
 weft_future *weft_wrap_future(weft_future *future)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     if (!future || !loop) {
         errno = future ? -WEFT_ENOLOOP : EINVAL;
         return NULL;

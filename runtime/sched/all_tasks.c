@@ -99,12 +99,12 @@ long weft_all_tasks(weft_loop *loop, weft_task ***ret_tasks)
     if (!ret_tasks)
         return -EINVAL;
     if (!loop)
-        loop = wf_loop_current();
+        loop = loop_current();
     if (!loop)
         return WEFT_ENOLOOP;
     struct task_list *list = NULL;
     uint8_t idle = LOOP_IDLE;
-    if (loop == wf_loop_current()) {
+    if (loop == loop_current()) {
         list = list_make(loop);
     } else if (atomic_compare_exchange_strong_explicit(&loop->running, &idle, LOOP_INSPECTED,
                                                        memory_order_acquire,

@@ -9,7 +9,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/sched/future_ops.h"
-#include "runtime/sched/scheduler.h"
+#include "runtime/sched/suspend.h"
 
 struct future_wait {
     struct wait wait;
@@ -56,7 +56,7 @@ static const struct wait_ops local_ops = {future_wait_cancel, local_wait_abandon
 static const struct wait_ops remote_ops = {future_wait_cancel, remote_wait_abandon, "future"};
 
 /* Suspends until the future is done. */
-static inline void await_done(struct weft_loop *loop, struct task *task, struct weft_future *f)
+CONTEXT_INLINE void await_done(struct weft_loop *loop, struct task *task, struct weft_future *f)
 {
     struct future_wait w;
 
@@ -71,7 +71,7 @@ static inline void await_done(struct weft_loop *loop, struct task *task, struct 
         w.waker.ready = &task->ready;
         wf_future_add_waker(f, &w.waker);
     }
-    wf_park(loop, task, &w.wait);
+    park(loop, task, &w.wait);
 }
 
 /* A cancellation was asked for, and its task is resumed: true if it has to be delivered here. */
@@ -86,7 +86,7 @@ static bool await_cancelled(struct task *task, void *value)
     return false;
 }
 
-static inline int await(struct weft_loop *loop, struct weft_future *f, void **ret_result)
+CONTEXT_INLINE int await(struct weft_loop *loop, struct weft_future *f, void **ret_result)
 {
     struct task *task = likely(loop != NULL) ? loop->current : NULL;
 
@@ -106,14 +106,14 @@ static inline int await(struct weft_loop *loop, struct weft_future *f, void **re
 
 int weft_await(weft_future *future, void **ret_result)
 {
-    return likely(future != NULL) ? await(wf_loop_current(), future, ret_result) : -EINVAL;
+    return likely(future != NULL) ? await(loop_current(), future, ret_result) : -EINVAL;
 }
 
 int weft_join(weft_future *future, void **ret_result)
 {
     if (unlikely(!future)) /* as a constructor that failed left it */
         return errno > 0 ? -errno : -EINVAL;
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     int rc = await(loop, future, ret_result);
     future_unref_at(loop, future);
     return rc;

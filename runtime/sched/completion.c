@@ -38,7 +38,7 @@ void wf_outcome_barrier(void)
 
 struct weft_future *wf_future_make(struct weft_loop *loop)
 {
-    struct weft_loop *here = wf_loop_current();
+    struct weft_loop *here = loop_current();
     struct plain_future *f = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
     if (unlikely(!f))
         return NULL;
@@ -74,7 +74,7 @@ void wf_future_ref(struct weft_future *f)
 {
     struct weft_loop *loop = future_loop(f);
 
-    if (loop && loop == wf_loop_current() && outcome_enter(&f->outcome, &loop->touching)) {
+    if (loop && loop == loop_current() && outcome_enter(&f->outcome, &loop->touching)) {
         outcome_ref_inside(&f->outcome);
         outcome_leave(&loop->touching);
         return;
@@ -93,7 +93,7 @@ void wf_future_unref_shared(struct weft_loop *here, struct weft_future *f)
 
 void wf_future_unref(struct weft_future *f)
 {
-    future_unref_at(wf_loop_current(), f);
+    future_unref_at(loop_current(), f);
 }
 
 /* Tells one waker; afterwards it may be gone. */
@@ -104,7 +104,7 @@ static void waker_tell(struct waker *waker)
 
     if (!loop)
         ready->run(ready, NULL);
-    else if (loop == wf_loop_current())
+    else if (loop == loop_current())
         ready_push(loop, ready);
     else if (!wf_loop_post(loop, ready))
         ready->run(ready, NULL); /* closed: dropped (L4) */
@@ -145,7 +145,7 @@ static void completion_spread(struct weft_future *f, struct weft_loop *loop, boo
 int wf_future_succeed(struct weft_future *f, void *result)
 {
     struct weft_loop *loop = future_loop(f);
-    bool here = loop && loop == wf_loop_current();
+    bool here = loop && loop == loop_current();
 
     if (likely(here) && likely(outcome_enter(&f->outcome, &loop->touching))) {
         bool first = outcome_set_inside(&f->outcome, result);
@@ -166,7 +166,7 @@ int wf_future_succeed(struct weft_future *f, void *result)
 int wf_future_fail(struct weft_future *f, void *mark, int code, weft_error *error)
 {
     struct weft_loop *loop = future_loop(f);
-    bool here = loop && loop == wf_loop_current();
+    bool here = loop && loop == loop_current();
 
     if (here && outcome_enter(&f->outcome, &loop->touching)) {
         bool first = outcome_value(&f->outcome) == OUTCOME_PENDING;

@@ -5,22 +5,12 @@
 
 #include "runtime/sched/loop.h"
 
-static _Thread_local struct weft_loop *running_here;
+_Thread_local struct weft_loop *wf_loop_running __attribute__((tls_model("initial-exec")));
 static _Thread_local struct weft_loop *set_here;
-
-__attribute__((noinline)) struct weft_loop *wf_loop_current(void)
-{
-    return running_here;
-}
-
-void wf_loop_set_current(struct weft_loop *loop)
-{
-    running_here = loop;
-}
 
 weft_loop *weft_get_running_loop(void)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     if (!loop)
         errno = -WEFT_ENOLOOP;
     return loop;
@@ -28,7 +18,7 @@ weft_loop *weft_get_running_loop(void)
 
 weft_loop *weft_get_event_loop(void)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     if (!loop)
         loop = set_here;
     if (!loop)

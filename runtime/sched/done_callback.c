@@ -25,7 +25,7 @@ _Static_assert(sizeof(struct done_callback) <= BLOCK_SMALL_BYTES, "a callback is
 
 static void callback_free(struct done_callback *callback)
 {
-    struct weft_loop *here = wf_loop_current();
+    struct weft_loop *here = loop_current();
     wf_future_unref(callback->future);
     block_put(here ? &here->blocks : NULL, BLOCK_SMALL, callback);
 }
@@ -63,7 +63,7 @@ static void callback_run_here(struct runnable *r, struct weft_loop *loop)
 int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_done_callback fn,
                             void *arg)
 {
-    struct weft_loop *here = wf_loop_current();
+    struct weft_loop *here = loop_current();
     struct done_callback *callback = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
     if (!callback)
         return -ENOMEM;
@@ -94,7 +94,7 @@ int weft_add_done_callback(weft_future *future, weft_done_callback fn, void *arg
 {
     if (!future || !fn)
         return -EINVAL;
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     return wf_add_done_callback_on(future, loop ? loop : future_loop(future), fn, arg);
 }
 

@@ -11,7 +11,7 @@
 
 weft_future *weft_create_future(void)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     if (unlikely(!loop)) {
         loop = weft_get_event_loop(); /* one that was set for this thread will do (FUT-02) */
         return loop ? weft_future_new(loop) : NULL;

@@ -41,7 +41,7 @@ void weft_handle_unref(weft_handle *handle)
     if (!handle || (atomic_load_explicit(&handle->refs, memory_order_acquire) != 1 &&
                     atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel) != 1))
         return;
-    struct weft_loop *here = wf_loop_current();
+    struct weft_loop *here = loop_current();
     block_put(here ? &here->blocks : NULL, BLOCK_SMALL, handle);
 }
 
@@ -79,7 +79,7 @@ static void handle_run(struct runnable *r, struct weft_loop *loop)
 
 static weft_handle *handle_make(struct weft_loop *loop, weft_callback fn, void *arg)
 {
-    struct weft_loop *here = wf_loop_current();
+    struct weft_loop *here = loop_current();
     weft_handle *handle = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
     if (!handle)
         return NULL;
@@ -132,7 +132,7 @@ int weft_call_soon(weft_loop *loop, weft_callback fn, void *arg, weft_handle **r
 int weft_call_soon_threadsafe(weft_loop *loop, weft_callback fn, void *arg,
                               weft_handle **ret_handle)
 {
-    if (loop && loop == wf_loop_current())
+    if (loop && loop == loop_current())
         return weft_call_soon(loop, fn, arg, ret_handle);
     weft_handle *handle, *second = NULL;
     int rc = handle_register(loop, fn, arg, true, &handle);

@@ -52,7 +52,7 @@ static void loop_give_memory(struct weft_loop *loop)
 /* The running task keeps its own errors. */
 static struct error_slot *current_error_slot(void)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     return loop && loop->current ? &loop->current->errors : NULL;
 }
 
@@ -324,7 +324,7 @@ int wf_loop_run(struct weft_loop *loop)
 {
     if (loop_is_closed(loop))
         return WEFT_ELOOPCLOSED;
-    if (wf_loop_current() || !loop_occupy(loop))
+    if (loop_current() || !loop_occupy(loop))
         return WEFT_ELOOPRUNNING;
     struct overflow_thread overflow;
     int rc = wf_overflow_thread_init(&overflow);
@@ -332,7 +332,7 @@ int wf_loop_run(struct weft_loop *loop)
         atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_release);
         return rc;
     }
-    wf_loop_set_current(loop);
+    wf_loop_running = loop;
     context_init_thread(&loop->context);
     loop->turned = false;
     loop->slow_at = 0;
@@ -341,7 +341,7 @@ int wf_loop_run(struct weft_loop *loop)
     loop->fatal = 0;
     loop->stopping = false; /* LIFE-06 */
     context_fini_thread(&loop->context);
-    wf_loop_set_current(NULL);
+    wf_loop_running = NULL;
     wf_overflow_thread_fini(&overflow);
     atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_release);
     return rc;
@@ -364,7 +364,7 @@ int weft_loop_run_until_complete(weft_loop *loop, weft_future *future, void **re
         return -EINVAL;
     if (loop_is_closed(loop))
         return WEFT_ELOOPCLOSED;
-    if (wf_loop_current() || weft_loop_is_running(loop))
+    if (loop_current() || weft_loop_is_running(loop))
         return WEFT_ELOOPRUNNING;
     int rc = wf_add_done_callback_on(future, loop, stop_on_done, loop);
     if (rc)
@@ -490,8 +490,8 @@ int weft_loop_close(weft_loop *loop)
                                                  memory_order_relaxed))
         return 0;
     /* The closing thread stands in for the loop's while the last owners of its futures are told. */
-    struct weft_loop *outer = wf_loop_current();
-    wf_loop_set_current(loop);
+    struct weft_loop *outer = loop_current();
+    wf_loop_running = loop;
     drop_chain(inbox_close(&loop->inbox));
     struct timer *chain = wf_wheel_take_all(&loop->wheel), *timer;
     while ((timer = timer_chain_pop(&chain))) {
@@ -507,7 +507,7 @@ int weft_loop_close(weft_loop *loop)
     queued = loop->ready_first; /* callbacks of the destroyed */
     ready_init(loop);
     drop_chain(queued);
-    wf_loop_set_current(outer);
+    wf_loop_running = outer;
     wf_poller_close(&loop->poller);
     wf_stack_cache_fini(&loop->stacks);
     block_cache_fini(&loop->blocks);

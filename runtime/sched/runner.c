@@ -217,7 +217,7 @@ int weft_runner_run(weft_runner *runner, weft_coroutine main, void *arg, void **
 {
     if (!main)
         return -EINVAL;
-    if (wf_loop_current())
+    if (loop_current())
         return weft_fail(WEFT_ELOOPRUNNING, "a loop is running in this thread");
     int rc = runner_open(runner);
     if (rc)
@@ -336,7 +336,7 @@ int weft_runner_close(weft_runner *runner)
     if (runner->state != RUNNER_OPEN) /* RNR-13, RNR-14 */
         return 0;
     struct weft_runtime *rt = runner->runtime;
-    struct weft_loop *first = rt->runtime.loops[0], *here = wf_loop_current();
+    struct weft_loop *first = rt->runtime.loops[0], *here = loop_current();
     if ((here && here->runtime == &rt->runtime) || (!rt->background && weft_loop_is_running(first)))
         return WEFT_ELOOPRUNNING;
     runner->state = RUNNER_CLOSED;
@@ -377,7 +377,7 @@ int weft_run_with(const weft_runner_options *options, weft_coroutine main, void 
 
     if (!main)
         return -EINVAL;
-    if (wf_loop_current())
+    if (loop_current())
         return weft_fail(WEFT_ELOOPRUNNING, "weft_run() inside a running loop");
     int rc = weft_runner_init(&runner, options);
     if (rc)

@@ -16,11 +16,7 @@
 #include "runtime/base/likely.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/report.h"
-
-static struct task *task_of_ready(struct runnable *r)
-{
-    return container_of(r, struct task, ready);
-}
+#include "runtime/sched/suspend.h"
 
 static void task_entry(void *arg);
 
@@ -75,37 +71,20 @@ static struct task *task_resumed(struct weft_loop *loop, struct context *resumer
     return resumer == &loop->context ? NULL : container_of(resumer, struct task, context);
 }
 
-/* Leaves for the loop's own flow, which runs r (NULL: takes a slow look). */
-static void leave_for_loop(struct weft_loop *loop, struct context *from, struct runnable *r)
+__attribute__((noinline)) void wf_suspend_eager(struct weft_loop *loop, struct task *task)
 {
-    loop->handed = r;
-    loop->current = NULL;
-    context_switch(from, &loop->context);
+    struct context *resumer = task->resumer;
+
+    task->resumer = NULL;
+    loop->current = task_resumed(loop, resumer);
+    context_switch(&task->context, resumer);
 }
 
-/*
- * The running task is suspended: continues whatever is next. Returns when the task is resumed.
- */
-static inline void suspend(struct weft_loop *loop, struct task *task)
+__attribute__((noinline)) void wf_suspend_to(struct weft_loop *loop, struct task *task,
+                                             struct runnable *r)
 {
-    if (unlikely(task->resumer != NULL)) { /* S3 */
-        struct context *resumer = task->resumer;
-        task->resumer = NULL;
-        loop->current = task_resumed(loop, resumer);
-        context_switch(&task->context, resumer);
-        return;
-    }
-    for (;;) {
-        struct runnable *r = ready_next(loop);
-        if (likely(r != NULL) && likely(r->run == wf_task_step)) {
-            struct task *next = task_of_ready(r);
-            if (unlikely(next == task))
-                return;
-            loop->current = next;
-            context_switch(&task->context, &next->context);
-            return;
-        }
-        if (r && r->run == wf_task_start) {
+    for (;; r = ready_next(loop)) {
+        if (likely(r != NULL) && r->run == wf_task_start) {
             struct task *next = task_of_ready(r);
             if (likely(!next->must_cancel) && likely(task_equip(loop, next))) {
                 task_begin(loop, next);
@@ -116,8 +95,16 @@ static inline void suspend(struct weft_loop *loop, struct task *task)
         } else if (r && r->run == wf_timer_wake) { /* S2 */
             wf_timer_wake(r, loop);
             continue;
+        } else if (r && r->run == wf_task_step) { /* behind a timer */
+            struct task *next = task_of_ready(r);
+            loop->current = next;
+            if (next != task)
+                context_switch(&task->context, &next->context);
+            return;
         }
-        leave_for_loop(loop, &task->context, r);
+        loop->handed = r;
+        loop->current = NULL;
+        context_switch(&task->context, &loop->context);
         return;
     }
 }
@@ -269,23 +256,30 @@ void wf_timer_wake(struct runnable *r, struct weft_loop *loop)
     task_unpark(loop, timer->task);
 }
 
-void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait)
+void wf_park_cancelled(struct task *task, struct wait *wait)
 {
-    task->wait = wait;
-    if (unlikely(task->must_cancel) &&
-        wait->ops->cancel(wait, task, task->cancel_error)) { /* CANC-09 */
-        task->must_cancel = false;
-        weft_error_unref(task->cancel_error);
-        task->cancel_error = NULL;
-    }
-    suspend(loop, task);
-    task->wait = NULL;
+    if (!wait->ops->cancel(wait, task, task->cancel_error))
+        return;
+    task->must_cancel = false;
+    weft_error_unref(task->cancel_error);
+    task->cancel_error = NULL;
 }
 
-void wf_park_yield(struct weft_loop *loop, struct task *task)
+void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait)
 {
+    park(loop, task, wait);
+}
+
+int weft_yield(void)
+{
+    struct weft_loop *loop = loop_current();
+    struct task *task = likely(loop != NULL) ? loop->current : NULL;
+
+    if (unlikely(!task))
+        return weft_fail(WEFT_ENOTASK, "only a task can yield");
     ready_push(loop, &task->ready);
     suspend(loop, task);
+    return task_deliver_cancel(task) ? WEFT_ECANCELLED : 0;
 }
 
 bool wf_task_deliver_cancel(struct task *task)

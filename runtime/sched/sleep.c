@@ -1,5 +1,5 @@
 /*
- * sleep.c - a task waits for a time, or for its next turn.
+ * sleep.c - a task waits for a time.
  */
 #include <errno.h>
 
@@ -22,7 +22,7 @@ static bool sleep_cancel(struct wait *wait, struct task *task, weft_error *error
     sleep->timer.loop_timer.over = true;
     sleep->cancelled = true;
     sleep->error = weft_error_ref(error);
-    task_unpark(wf_loop_current(), task);
+    task_unpark(loop_current(), task);
     return true;
 }
 
@@ -31,7 +31,7 @@ static void sleep_abandon(struct wait *wait, struct task *task)
     struct sleep_wait *sleep = container_of(wait, struct sleep_wait, wait);
     (void)task;
     sleep->timer.loop_timer.over = true;
-    wheel_cancel(&wf_loop_current()->wheel, &sleep->timer.loop_timer.timer);
+    wheel_cancel(&loop_current()->wheel, &sleep->timer.loop_timer.timer);
 }
 
 static const struct wait_ops sleep_ops = {sleep_cancel, sleep_abandon, "sleep"};
@@ -62,30 +62,14 @@ static int sleep_for(struct weft_loop *loop, struct task *task, double delay)
     return 0;
 }
 
-static inline int yield_once(struct weft_loop *loop, struct task *task)
-{
-    wf_park_yield(loop, task);
-    return task_deliver_cancel(task) ? WEFT_ECANCELLED : 0;
-}
-
 int weft_sleep(double delay)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     struct task *task = likely(loop != NULL) ? loop->current : NULL;
 
     if (unlikely(!task))
         return weft_fail(WEFT_ENOTASK, "only a task can sleep");
     if (unlikely(isnan(delay)))
         return weft_fail(-EINVAL, "the delay is not a number");
-    return delay > 0 ? sleep_for(loop, task, delay) : yield_once(loop, task);
-}
-
-int weft_yield(void)
-{
-    struct weft_loop *loop = wf_loop_current();
-    struct task *task = likely(loop != NULL) ? loop->current : NULL;
-
-    if (unlikely(!task))
-        return weft_fail(WEFT_ENOTASK, "only a task can yield");
-    return yield_once(loop, task);
+    return delay > 0 ? sleep_for(loop, task, delay) : weft_yield();
 }

@@ -61,7 +61,7 @@ static inline void task_init(struct task *task, struct weft_loop *loop, uint32_t
 struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *model, weft_coroutine fn,
                           void *arg, const weft_task_options *options)
 {
-    struct weft_loop *here = wf_loop_current();
+    struct weft_loop *here = loop_current();
     enum stack_class class = (enum stack_class)model->stack_class;
 
     if (options && options->stack_bytes)
@@ -92,7 +92,7 @@ struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *model, weft_
 
 void wf_task_unmake(struct task *task)
 {
-    struct weft_loop *here = wf_loop_current();
+    struct weft_loop *here = loop_current();
     wf_task_drop_name(task);
     block_put(here ? &here->blocks : NULL, BLOCK_TASK, task);
 }
@@ -152,7 +152,7 @@ weft_task *weft_task_new(weft_loop *loop, weft_coroutine fn, void *arg,
         errno = -WEFT_ELOOPCLOSED;
         return NULL;
     }
-    if (likely(loop == wf_loop_current()))
+    if (likely(loop == loop_current()))
         return task_create_here(loop, fn, arg, options, options && options->eager_start > 0);
     return task_create_there(loop, fn, arg, options);
 }
@@ -169,7 +169,7 @@ weft_task *weft_eager_task_factory(weft_loop *loop, weft_coroutine fn, void *arg
 
 weft_task *weft_create_task(weft_coroutine fn, void *arg, const weft_task_options *options)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     if (unlikely(!loop)) {
         errno = -WEFT_ENOLOOP;
         return NULL;
@@ -194,7 +194,7 @@ weft_task *weft_create_task(weft_coroutine fn, void *arg, const weft_task_option
 weft_task *weft_create_task_on(weft_loop *loop, weft_coroutine fn, void *arg,
                                const weft_task_options *options)
 {
-    if (loop && loop == wf_loop_current())
+    if (loop && loop == loop_current())
         return weft_create_task(fn, arg, options);
     return weft_task_new(loop, fn, arg, options);
 }
@@ -215,7 +215,7 @@ weft_task_factory weft_loop_get_task_factory(weft_loop *loop)
 
 weft_task *weft_spawn(weft_coroutine fn, void *arg, const weft_task_options *options)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     if (!loop || !fn) {
         errno = loop ? EINVAL : -WEFT_ENOLOOP;
         return NULL;

@@ -12,7 +12,7 @@
 
 weft_task *weft_current_task(void)
 {
-    struct weft_loop *loop = wf_loop_current();
+    struct weft_loop *loop = loop_current();
     return loop && loop->current ? &loop->current->future : NULL;
 }
 
