@@ -26,11 +26,19 @@
 
 #include "runtime/base/fault.h"
 
-#define SYS_FAIL_IF(site)                  \
-    do {                                   \
-        int fault_error = fault_hit(site); \
-        if (fault_error)                   \
-            return -fault_error;           \
+/* A negative errno. An analyser cannot follow the sign through a negation, and would go on as if a
+ * failed call had returned 0: it is told one error for all. */
+#ifdef __clang_analyzer__
+#define SYS_FAILED(error) (-EIO)
+#else
+#define SYS_FAILED(error) (-(error))
+#endif
+
+#define SYS_FAIL_IF(site)                   \
+    do {                                    \
+        int fault_error = fault_hit(site);  \
+        if (fault_error)                    \
+            return SYS_FAILED(fault_error); \
     } while (0)
 
 /* Maps fresh private memory; *ret_base on success. */
@@ -39,26 +47,26 @@ static inline int sys_map(size_t bytes, int prot, int flags, void **ret_base)
     SYS_FAIL_IF(FAULT_MMAP);
     void *base = mmap(NULL, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     if (base == MAP_FAILED)
-        return -errno;
+        return SYS_FAILED(errno);
     *ret_base = base;
     return 0;
 }
 
 static inline int sys_unmap(void *base, size_t bytes)
 {
-    return munmap(base, bytes) ? -errno : 0;
+    return munmap(base, bytes) ? SYS_FAILED(errno) : 0;
 }
 
 static inline int sys_protect(void *base, size_t bytes, int prot)
 {
     SYS_FAIL_IF(FAULT_MPROTECT);
-    return mprotect(base, bytes, prot) ? -errno : 0;
+    return mprotect(base, bytes, prot) ? SYS_FAILED(errno) : 0;
 }
 
 static inline int sys_advise(void *base, size_t bytes, int advice)
 {
     SYS_FAIL_IF(FAULT_MADVISE);
-    return madvise(base, bytes, advice) ? -errno : 0;
+    return madvise(base, bytes, advice) ? SYS_FAILED(errno) : 0;
 }
 
 /* Creates a thread with all signals blocked, so that the program's handlers stay on its own
@@ -86,13 +94,13 @@ static inline int sys_epoll_create(void)
 {
     SYS_FAIL_IF(FAULT_EPOLL_CREATE);
     int fd = epoll_create1(EPOLL_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? SYS_FAILED(errno) : fd;
 }
 
 static inline int sys_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event)
 {
     SYS_FAIL_IF(FAULT_EPOLL_CTL);
-    return epoll_ctl(epoll_fd, op, fd, event) ? -errno : 0;
+    return epoll_ctl(epoll_fd, op, fd, event) ? SYS_FAILED(errno) : 0;
 }
 
 /* timeout_ns < 0: no limit. Nanoseconds where the kernel has epoll_pwait2 (5.11), else rounded up.
@@ -104,31 +112,31 @@ static inline int sys_epoll_wait(int epoll_fd, struct epoll_event *events, int m
     int n;
     if (timeout_ns <= 0) {
         n = epoll_wait(epoll_fd, events, max, timeout_ns < 0 ? -1 : 0);
-        return n < 0 ? -errno : n;
+        return n < 0 ? SYS_FAILED(errno) : n;
     }
 #ifdef SYS_epoll_pwait2
     struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
     n = (int)syscall(SYS_epoll_pwait2, epoll_fd, events, max, &limit, NULL, 0);
     if (n >= 0 || (errno != ENOSYS && errno != EPERM))
-        return n < 0 ? -errno : n;
+        return n < 0 ? SYS_FAILED(errno) : n;
 #endif
     int64_t ms = (timeout_ns + 999999) / 1000000;
     n = epoll_wait(epoll_fd, events, max, ms > INT_MAX ? INT_MAX : (int)ms);
-    return n < 0 ? -errno : n;
+    return n < 0 ? SYS_FAILED(errno) : n;
 }
 
 static inline int sys_eventfd(void)
 {
     SYS_FAIL_IF(FAULT_EVENTFD);
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? SYS_FAILED(errno) : fd;
 }
 
 static inline int sys_open(const char *path, int flags)
 {
     SYS_FAIL_IF(FAULT_OPEN);
     int fd = open(path, flags | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? SYS_FAILED(errno) : fd;
 }
 
 /* The descriptor is gone whatever close() answers. */
@@ -141,14 +149,14 @@ static inline ssize_t sys_read(int fd, void *buffer, size_t bytes)
 {
     SYS_FAIL_IF(FAULT_READ);
     ssize_t n = read(fd, buffer, bytes);
-    return n < 0 ? -errno : n;
+    return n < 0 ? SYS_FAILED(errno) : n;
 }
 
 static inline ssize_t sys_write(int fd, const void *buffer, size_t bytes)
 {
     SYS_FAIL_IF(FAULT_WRITE);
     ssize_t n = write(fd, buffer, bytes);
-    return n < 0 ? -errno : n;
+    return n < 0 ? SYS_FAILED(errno) : n;
 }
 
 /*
@@ -162,7 +170,7 @@ static inline int sys_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t
                              .tv_nsec = deadline_ns % 1000000000};
     long rc = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
                       deadline_ns == INT64_MAX ? NULL : &limit, NULL, FUTEX_BITSET_MATCH_ANY);
-    return rc < 0 ? -errno : 0;
+    return rc < 0 ? SYS_FAILED(errno) : 0;
 }
 
 /* Never fails in a way that a caller could act on. */
@@ -174,20 +182,20 @@ static inline void sys_futex_wake(_Atomic uint32_t *word, int threads)
 static inline int sys_sigaltstack(const stack_t *stack, stack_t *ret_old)
 {
     SYS_FAIL_IF(FAULT_SIGALTSTACK);
-    return sigaltstack(stack, ret_old) ? -errno : 0;
+    return sigaltstack(stack, ret_old) ? SYS_FAILED(errno) : 0;
 }
 
 static inline int sys_sigaction(int number, const struct sigaction *action,
                                 struct sigaction *ret_old)
 {
     SYS_FAIL_IF(FAULT_SIGACTION);
-    return sigaction(number, action, ret_old) ? -errno : 0;
+    return sigaction(number, action, ret_old) ? SYS_FAILED(errno) : 0;
 }
 
 static inline int sys_membarrier(int command)
 {
     SYS_FAIL_IF(FAULT_MEMBARRIER);
-    return syscall(SYS_membarrier, command, 0, 0) < 0 ? -errno : 0;
+    return syscall(SYS_membarrier, command, 0, 0) < 0 ? SYS_FAILED(errno) : 0;
 }
 
 #endif
