@@ -224,6 +224,48 @@ START_TEST(flow_uses_its_whole_stack)
 }
 END_TEST
 
+/* Its address is never taken, and no function that a flow calls writes to it. */
+static int turns_left;
+
+__attribute__((noinline)) static void pause_plainly(struct flow *flow)
+{
+    flow_pause(flow);
+}
+
+static void body_count_down(struct flow *flow, void *arg)
+{
+    int *turns = (int *)arg;
+
+    while (turns_left > 0) {
+        turns_left--;
+        ++*turns;
+        pause_plainly(flow);
+    }
+}
+
+/* Static variables that other flows change meanwhile are read again after a switch: the compiler
+ * must not take a switch for a function that leaves them alone. */
+START_TEST(static_variables_are_read_again)
+{
+    struct flow one, two;
+    int turns[2] = {0, 0};
+
+    turns_left = 10;
+    flow_init(&one, stack_get(&cache, STACK_NORMAL), body_count_down, &turns[0]);
+    flow_init(&two, stack_get(&cache, STACK_NORMAL), body_count_down, &turns[1]);
+    while (!one.ended || !two.ended) {
+        if (!one.ended)
+            flow_resume(&one, &self);
+        if (!two.ended)
+            flow_resume(&two, &self);
+    }
+    ck_assert_int_eq(turns[0], 5);
+    ck_assert_int_eq(turns[1], 5);
+    stack_put(&cache, one.stack);
+    stack_put(&cache, two.stack);
+}
+END_TEST
+
 /* ---- lives of stacks ---- */
 
 static void body_dirty_frames(struct flow *flow, void *arg)
@@ -398,6 +440,7 @@ int main(void)
     tcase_add_test(tcase, registers_are_preserved);
     tcase_add_test(tcase, callee_saved_registers_are_preserved);
     tcase_add_test(tcase, flow_uses_its_whole_stack);
+    tcase_add_test(tcase, static_variables_are_read_again);
     tcase_add_test(tcase, stack_is_reused);
     tcase_add_test(tcase, flow_need_not_run);
     tcase_add_test(tcase, flows_switch_directly);
