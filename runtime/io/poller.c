@@ -48,7 +48,7 @@ static void poller_take_tokens(struct poller *poller)
 {
     uint64_t tokens;
     if (sys_read(poller->event_fd, &tokens, sizeof(tokens)) == (ssize_t)sizeof(tokens))
-        poller->tokens_due -= tokens < poller->tokens_due ? tokens : poller->tokens_due;
+        poller->tokens_due -= (int64_t)tokens; /* may come before the sleeper knows of the claim */
 }
 
 void wf_poller_close(struct poller *poller)
@@ -56,9 +56,9 @@ void wf_poller_close(struct poller *poller)
     if (poller_is_open(poller)) {
         /* A waker may be just before its write: the number must not become another file's
          * meanwhile. */
-        while (poller->tokens_due) {
+        while (poller->tokens_due > 0) {
             poller_take_tokens(poller);
-            if (poller->tokens_due)
+            if (poller->tokens_due > 0)
                 sched_yield();
         }
         close(poller->epoll_fd);
