@@ -109,7 +109,17 @@ static void default_close(struct runtime *runtime, int64_t deadline_ns)
     wf_executor_unref(executor);
 }
 
-static const struct runtime_pool_ops default_ops = {.close = default_close};
+/* A loop with a runtime of its own is closing. */
+static void default_drop(struct runtime *runtime)
+{
+    weft_executor *executor = atomic_exchange_explicit(&runtime->pool, NULL, memory_order_acquire);
+    if (!executor)
+        return;
+    weft_executor_shutdown(executor, 0, 0);
+    wf_executor_unref(executor);
+}
+
+static const struct runtime_pool_ops default_ops = {.close = default_close, .drop = default_drop};
 
 weft_executor *wf_executor_default(struct runtime *runtime)
 {

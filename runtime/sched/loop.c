@@ -505,6 +505,8 @@ int weft_loop_close(weft_loop *loop)
     struct runnable *queued = loop->ready_first;
     ready_init(loop);
     drop_chain(queued);
+    if (loop->private_runtime)
+        wf_runtime_drop_pool(loop->runtime); /* LIFE-16 */
     while (loop->tasks_first)
         loop_destroy_task(loop, loop->tasks_first);
     queued = loop->ready_first; /* callbacks of the destroyed */

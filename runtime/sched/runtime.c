@@ -224,3 +224,12 @@ void wf_runtime_gather_unowned(struct runtime *runtime, struct weft_loop *loop)
         r = next;
     }
 }
+
+void wf_runtime_drop_pool(struct runtime *runtime)
+{
+    /* Acquire, with the release of whoever made the pool. */
+    const struct runtime_pool_ops *ops =
+        atomic_load_explicit(&runtime->pool_ops, memory_order_acquire);
+    if (ops)
+        ops->drop(runtime);
+}

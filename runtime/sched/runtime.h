@@ -19,6 +19,8 @@ struct runtime;
 struct runtime_pool_ops {
     /* Waits until work has ended and threads are joined, at most until deadline_ns; then warns. */
     void (*close)(struct runtime *runtime, int64_t deadline_ns);
+    /* Refuses further work and waits for nothing: what was accepted goes on. */
+    void (*drop)(struct runtime *runtime);
 };
 
 struct runtime {
@@ -71,6 +73,9 @@ void wf_runtime_pass_search(struct weft_loop *loop);
 
 /* All loops have stopped: tasks that none has taken become this loop's, to be destroyed with it. */
 void wf_runtime_gather_unowned(struct runtime *runtime, struct weft_loop *loop);
+
+/* A private runtime's loop is closing: its pool is given up. */
+void wf_runtime_drop_pool(struct runtime *runtime);
 
 /* The loop's runtime; made for it if it has none. NULL: no memory. On the loop's thread. */
 struct runtime *wf_runtime_of(struct weft_loop *loop);
