@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -137,6 +138,11 @@ static inline int sys_open(const char *path, int flags)
     SYS_FAIL_IF(FAULT_OPEN);
     int fd = open(path, flags | O_CLOEXEC);
     return fd < 0 ? SYS_FAILED(errno) : fd;
+}
+
+static inline bool sys_fd_is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
 }
 
 /* The descriptor is gone whatever close() answers. */

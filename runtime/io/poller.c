@@ -108,6 +108,8 @@ int wf_poller_watch(struct poller *poller, int fd, enum poller_side side, void *
 {
     if (fd < 0)
         return -EINVAL;
+    if ((size_t)fd >= poller->entries_count && !sys_fd_is_open(fd))
+        return -EBADF; /* no number makes the table grow, only a descriptor */
     int rc = poller_is_open(poller) ? 0 : poller_open(poller);
     if (!rc)
         rc = poller_grow(poller, (size_t)fd + 1);
@@ -139,13 +141,9 @@ void *wf_poller_unwatch(struct poller *poller, int fd, enum poller_side side)
     return old;
 }
 
-int wf_poller_wait(struct poller *poller, int64_t timeout_ns, poller_found found, void *arg)
+static void poller_report(struct poller *poller, const struct epoll_event *events, int n,
+                          poller_found found, void *arg)
 {
-    struct epoll_event events[POLLER_BATCH];
-    int n = sys_epoll_wait(poller->epoll_fd, events, POLLER_BATCH, timeout_ns);
-
-    if (n == -EINTR)
-        return 0;
     for (int i = 0; i < n; i++) {
         if (events[i].data.u64 == POLLER_FD_WAKER) {
             poller_take_tokens(poller);
@@ -158,7 +156,21 @@ int wf_poller_wait(struct poller *poller, int64_t timeout_ns, poller_found found
         if (entry->watcher[POLLER_WRITE] && bits & (EPOLLOUT | both))
             found(entry->watcher[POLLER_WRITE], arg);
     }
-    return n < 0 ? n : 0;
+}
+
+int wf_poller_wait(struct poller *poller, int64_t timeout_ns, poller_found found, void *arg)
+{
+    struct epoll_event events[POLLER_BATCH];
+    unsigned seen = 0;
+    int n;
+
+    /* epoll goes round what is ready: a full batch may leave some out, which the next one has. */
+    do {
+        n = sys_epoll_wait(poller->epoll_fd, events, POLLER_BATCH, seen ? 0 : timeout_ns);
+        poller_report(poller, events, n, found, arg);
+        seen += POLLER_BATCH;
+    } while (n == POLLER_BATCH && seen <= poller->watched);
+    return n < 0 && n != -EINTR ? n : 0;
 }
 
 void wf_poller_wake(struct poller *poller)

@@ -29,7 +29,7 @@ struct poller {
         tokens_due; /* wakers that were promised an open eventfd and have not written to it yet */
 };
 
-/* Called for each watcher whose descriptor is ready. */
+/* Called for each watcher whose descriptor is ready; twice in a wait, at times. */
 typedef void (*poller_found)(void *watcher, void *arg);
 
 void wf_poller_init(struct poller *poller);
