@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 
+#include "runtime/sched/fork.h"
 #include "runtime/sched/loop.h"
 
 _Thread_local struct weft_loop *wf_loop_running __attribute__((tls_model("initial-exec")));
@@ -30,4 +31,10 @@ int weft_set_event_loop(weft_loop *loop)
 {
     set_here = loop;
     return 0;
+}
+
+void wf_loop_forget(void)
+{
+    wf_loop_running = NULL;
+    set_here = NULL;
 }

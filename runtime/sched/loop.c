@@ -12,6 +12,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/sched/callback.h"
+#include "runtime/sched/fork.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/idle_wait.h"
 #include "runtime/sched/report.h"
@@ -30,6 +31,16 @@ static _Atomic uint64_t task_numbers = 1;
 /* Loops that nobody uses (L3). */
 static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct weft_loop *free_loops;
+
+void wf_loop_memory_lock(void)
+{
+    pthread_mutex_lock(&free_lock);
+}
+
+void wf_loop_memory_unlock(void)
+{
+    pthread_mutex_unlock(&free_lock);
+}
 
 static struct weft_loop *loop_take_memory(void)
 {
@@ -69,6 +80,7 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     struct weft_loop *loop = loop_take_memory();
     if (!loop)
         return -ENOMEM;
+    wf_fork_watch();
     wf_error_slot_hook = current_error_slot;
     atomic_store_explicit(&wf_stack_owner_name, wf_task_owner_name, memory_order_relaxed);
 

@@ -373,3 +373,19 @@ void wf_stack_cache_fini(struct stack_cache *cache)
             depot_trim(&depots[class], true);
     pthread_mutex_unlock(&caches_mutex);
 }
+
+void wf_stack_lock(void)
+{
+    pthread_mutex_lock(&caches_mutex);
+    for (int class = 0; class < STACK_CLASSES; class ++)
+        pthread_mutex_lock(&depots[class].mutex);
+    wf_slab_lock();
+}
+
+void wf_stack_unlock(void)
+{
+    wf_slab_unlock();
+    for (int class = STACK_CLASSES - 1; class >= 0; class --)
+        pthread_mutex_unlock(&depots[class].mutex);
+    pthread_mutex_unlock(&caches_mutex);
+}

@@ -148,4 +148,8 @@ struct stack *wf_stack_find(const void *address);
  */
 void wf_stack_trim(struct stack_cache *cache);
 
+/* Around a fork: no other thread is inside while it happens. */
+void wf_stack_lock(void);
+void wf_stack_unlock(void);
+
 #endif

@@ -184,6 +184,16 @@ static void on_fault(int number, siginfo_t *info, void *context)
 
 /* ---- installing ---- */
 
+void wf_overflow_lock(void)
+{
+    pthread_mutex_lock(&install_mutex);
+}
+
+void wf_overflow_unlock(void)
+{
+    pthread_mutex_unlock(&install_mutex);
+}
+
 static int handler_install(void)
 {
     int rc = 0;

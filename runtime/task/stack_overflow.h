@@ -23,6 +23,10 @@ struct overflow_thread {
  */
 int wf_overflow_thread_init(struct overflow_thread *thread);
 
+/* Around a fork: no other thread is installing the handler while it happens. */
+void wf_overflow_lock(void);
+void wf_overflow_unlock(void);
+
 /* Undoes it, on the same thread, off the alternate stack. The handler stays. */
 void wf_overflow_thread_fini(struct overflow_thread *thread);
 

@@ -171,6 +171,16 @@ static void registry_remove(struct slab *slab)
     pthread_mutex_unlock(&registry_mutex);
 }
 
+void wf_slab_lock(void)
+{
+    pthread_mutex_lock(&registry_mutex);
+}
+
+void wf_slab_unlock(void)
+{
+    pthread_mutex_unlock(&registry_mutex);
+}
+
 struct stack *wf_stack_find(const void *address)
 {
     uintptr_t at = (uintptr_t)address;

@@ -48,4 +48,8 @@ void wf_slab_drop(const struct stack *stack);
 
 struct slab *wf_slab_of(const struct stack *stack);
 
+/* Around a fork: the registry of slabs is in nobody's hands. */
+void wf_slab_lock(void);
+void wf_slab_unlock(void);
+
 #endif
