@@ -28,7 +28,8 @@ struct weft_runtime {
     weft_runner_options options;
     pthread_mutex_t lock;                 /* the making of loops, and who runs the first one */
     pthread_t threads[RUNTIME_LOOPS_MAX]; /* under lock; [0] only in the background */
-    bool background;
+    bool ended[RUNTIME_LOOPS_MAX];        /* each written and read by its loop's thread */
+    bool background;                      /* under lock */
     bool set_event_loop; /* the first loop became its thread's current one */
     unsigned
         refused; /* loops are not started for so many spawns after a thread could not be made */
@@ -72,16 +73,21 @@ const weft_runner_options *wf_runtime_options(const struct runtime *runtime)
                                : NULL;
 }
 
+/* The run of such a loop ends with the runtime alone: weft_loop_stop() and a fatal error, which has
+ * no caller here and is reported, end a run, and the next one begins. */
 static void *loop_thread(void *arg)
 {
     struct weft_loop *loop = arg;
-    int rc;
-    /* A fatal error ends the run of the first loop only; here it is reported, and the loop goes on.
-     */
-    while ((rc = wf_loop_run(loop)) != 0) {
-        wf_report(loop, "A fatal error left a loop of the runtime", rc, NULL, NULL, NULL);
-        if (rc != WEFT_EINTERRUPTED && rc != WEFT_ESYSTEMEXIT)
+    struct weft_runtime *rt = runtime_of(loop->runtime);
+
+    while (!rt->ended[loop->index]) {
+        int rc = wf_loop_run(loop);
+        if (rc == WEFT_ELOOPCLOSED)
             break;
+        if (rc == WEFT_ELOOPRUNNING) /* by another thread, which was quicker */
+            sched_yield();
+        else if (rc)
+            wf_report(loop, "A fatal error left a loop of the runtime", rc, NULL, NULL, NULL);
     }
     return NULL;
 }
@@ -222,8 +228,12 @@ int weft_runner_run(weft_runner *runner, weft_coroutine main, void *arg, void **
     int rc = runner_open(runner);
     if (rc)
         return rc;
-    struct weft_loop *loop = runner->runtime->runtime.loops[0];
-    if (weft_loop_is_running(loop))
+    struct weft_runtime *rt = runner->runtime;
+    struct weft_loop *loop = rt->runtime.loops[0];
+    pthread_mutex_lock(&rt->lock);
+    bool background = rt->background; /* its thread may not have got as far as running it */
+    pthread_mutex_unlock(&rt->lock);
+    if (background || weft_loop_is_running(loop))
         return weft_fail(WEFT_ELOOPRUNNING, "the runner's loop is running");
     weft_task *task = loop->task_factory
                           ? loop->task_factory(loop, main, arg, NULL, loop->task_factory_arg)
@@ -305,8 +315,10 @@ static int wind_down(void *arg, void **result)
 static void stop_run(struct runnable *r, struct weft_loop *loop)
 {
     (void)r;
-    if (loop)
+    if (loop) {
+        runtime_of(loop->runtime)->ended[loop->index] = true;
         weft_loop_stop(loop);
+    }
 }
 
 /* Stops a loop that runs on a thread of the runtime, and joins that. */
