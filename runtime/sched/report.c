@@ -72,13 +72,19 @@ void weft_loop_call_exception_handler(weft_loop *loop, const weft_report *report
         return;
     }
     int code = loop->handler(loop, report, loop->handler_arg);
-    if (code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT) { /* EXH-08 */
-        loop->fatal = code;
-    } else if (code < 0) { /* EXH-06 */
-        weft_report failed = {
-            .message = "Unhandled error in exception handler", .code = code, .original = report};
+    if (code >= 0)
+        return;
+    weft_error *error = wf_error_slot_take(wf_error_slot(), code);
+    if ((code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT) && loop_is_mine(loop)) {
+        loop->fatal = code; /* EXH-08 */
+    } else {                /* EXH-06 */
+        weft_report failed = {.message = "Unhandled error in exception handler",
+                              .code = code,
+                              .error = error,
+                              .original = report};
         weft_loop_default_exception_handler(loop, &failed);
     }
+    weft_error_unref(error);
 }
 
 void wf_report(struct weft_loop *loop, const char *message, int code, weft_error *error,
