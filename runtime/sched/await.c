@@ -55,6 +55,15 @@ static void remote_wait_abandon(struct wait *wait, struct task *task)
 static const struct wait_ops local_ops = {future_wait_cancel, local_wait_abandon, "future"};
 static const struct wait_ops remote_ops = {future_wait_cancel, remote_wait_abandon, "future"};
 
+struct task *wf_awaited_task(const struct task *task)
+{
+    const struct wait *wait = task->wait;
+    if (!wait || wait->ops != &local_ops)
+        return NULL;
+    struct weft_future *f = wait->object;
+    return future_is_task(f) && !future_is_done(f) ? task_of(f) : NULL;
+}
+
 /* Suspends until the future is done. */
 CONTEXT_INLINE void await_done(struct weft_loop *loop, struct task *task, struct weft_future *f)
 {

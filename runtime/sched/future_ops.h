@@ -187,6 +187,10 @@ static inline void future_share(struct weft_future *f)
 /* The task is asked to end; from another thread by a message. As wf_future_cancel(). */
 int wf_task_cancel(struct task *task, weft_error *error);
 
+/* The unfinished task of the same loop that a suspended task awaits, or NULL. On the loop's thread.
+ */
+struct task *wf_awaited_task(const struct task *task);
+
 /* Whether membarrier can be had; registers the process for it. If not, every future is made shared.
  */
 bool wf_outcome_barrier_works(void);

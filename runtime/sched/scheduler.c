@@ -258,11 +258,17 @@ void wf_timer_wake(struct runnable *r, struct weft_loop *loop)
 
 void wf_park_cancelled(struct task *task, struct wait *wait)
 {
-    if (!wait->ops->cancel(wait, task, task->cancel_error))
-        return;
+    weft_error *error = task->cancel_error;
+
+    /* First taken off: in a circle of tasks the request may come back (see task.c). */
     task->must_cancel = false;
-    weft_error_unref(task->cancel_error);
     task->cancel_error = NULL;
+    if (wait->ops->cancel(wait, task, error)) {
+        weft_error_unref(error);
+    } else {
+        task->must_cancel = true;
+        task->cancel_error = error;
+    }
 }
 
 void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait)

@@ -236,19 +236,46 @@ struct cancel_mail {
     weft_error *error;
 };
 
+/* The request stays with the task until it is resumed, or suspended the next time. */
+static void cancel_later(struct task *task, weft_error *error)
+{
+    task->must_cancel = true;
+    weft_error_ref(error);
+    weft_error_unref(task->cancel_error);
+    task->cancel_error = error;
+}
+
+/*
+ * Tasks await each other in a line, of any length (so there is no recursion): each counts the
+ * request, and the last one is asked to end (CANC-03). A line that runs in a circle can only be
+ * ended by taking a task out of its wait; the circle is seen by comparing with a mark that moves
+ * ahead at doubling distances.
+ */
 static int cancel_here(struct task *task, weft_error *error)
 {
     if (future_is_done(&task->future)) {
         atomic_store_explicit(&task->future.taken, 1, memory_order_relaxed); /* FUT-28 */
         return 0;
     }
+    struct task *mark = task, *next;
+    unsigned steps = 0, steps_max = 1;
     task->cancelling++;
-    if (task->wait && task->wait->ops->cancel(task->wait, task, error)) /* CANC-03 */
-        return 1;
-    task->must_cancel = true;
-    weft_error_ref(error);
-    weft_error_unref(task->cancel_error);
-    task->cancel_error = error;
+    while ((next = wf_awaited_task(task)) && next != mark) {
+        task = next;
+        task->cancelling++;
+        if (++steps == steps_max) {
+            steps = 0;
+            steps_max *= 2;
+            mark = task;
+        }
+    }
+    if (next) {
+        cancel_later(task, error);
+        task->wait->ops->abandon(task->wait, task);
+        task_unpark(future_loop(&task->future), task);
+    } else if (!task->wait || !task->wait->ops->cancel(task->wait, task, error)) {
+        cancel_later(task, error);
+    }
     return 1;
 }
 
