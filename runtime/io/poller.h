@@ -25,8 +25,8 @@ struct poller {
     struct poller_entry *entries; /* by descriptor */
     size_t entries_count;
     unsigned watched; /* watchers */
-    uint64_t
-        tokens_due; /* wakers that were promised an open eventfd and have not written to it yet */
+    /* Wakers that claimed a sleep, less tokens that were read: above 0, some are still to come. */
+    int64_t tokens_due;
 };
 
 /* Called for each watcher whose descriptor is ready; twice in a wait, at times. */
