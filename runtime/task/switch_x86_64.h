@@ -7,13 +7,15 @@
  * not accept them as lost.
  *
  * The processor leaves by an indirect jump, whose target is as good as constant when switches
- * happen in few places. Measured on a ring of 2, 16 and 1000 flows (ns a hop, EPYC, gcc 12):
+ * happen in few places. Measured on rings of 2, 16 and 1000 flows (ns a hop, EPYC, gcc 12; bench's
+ * switch_bench has the first two):
  *
- *     this, inlined                          1.8-2.1   1.8    3.7
- *     function, six pushes, six pops, ret    2.3       2.3    4.4
- *     function, leaving by pop and jmp      11.8      12.6   15.8
+ *     this, inlined                          2.1   1.7    2.2
+ *     function, six pushes, six pops, ret    2.0   2.0    2.8
+ *     function, leaving by pop and jmp      11.8  12.6   15.8
  *
- * (With a jmp for the ret of a call, the return predictor is off by one from there on.)
+ * (With a jmp for the ret of a call, the return predictor is off by one from there on.) rsp is
+ * loaded first: what follows the switch waits for it.
  *
  * Neither MXCSR nor the x87 control word is switched, as no call would expect a callee to change
  * them: a flow that changes its rounding mode changes it for every flow of the thread. Build with
@@ -108,9 +110,9 @@ __attribute__((always_inline)) static inline void switch_registers(struct contex
                      "movq %%rax, 8(%[from])\n\t"
                      "movq %%rbp, 16(%[from])\n\t"
                      "movq %%rbx, 24(%[from])\n\t" SWITCH_SAVE_FPU SWITCH_LOAD_FPU SWITCH_CFI_BEGIN
+                     "movq 0(%[to]), %%rsp\n\t"
                      "movq 24(%[to]), %%rbx\n\t"
                      "movq 16(%[to]), %%rbp\n\t"
-                     "movq 0(%[to]), %%rsp\n\t"
                      "jmpq *8(%[to])\n\t" SWITCH_CFI_END "int3\n"
                      "1:\n\t" SWITCH_LANDING
                      : [from] "+r"(from_rdi), [to] "+r"(to_rsi)

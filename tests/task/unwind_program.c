@@ -10,12 +10,24 @@
 struct flow one, two;
 struct context self;
 
+/* Where the debugger stops: each flow at its innermost, and main. */
+__attribute__((noinline)) static void innermost(void)
+{
+    __asm__ volatile("");
+}
+
+__attribute__((noinline)) static void both_suspended(void)
+{
+    __asm__ volatile("");
+}
+
 /* Has a larger frame than resume(), so that an unwinder cannot take the one for the other. */
 __attribute__((noinline)) static void one_inner(struct flow *flow)
 {
     char frame[200];
 
     __asm__ volatile("" : : "r"(frame) : "memory");
+    innermost();
     flow_pause(flow);
     __asm__ volatile("" : : "r"(frame) : "memory");
 }
@@ -35,10 +47,12 @@ static void one_body(struct flow *flow, void *arg)
 
 __attribute__((noinline)) static void two_inner(struct flow *flow, int depth)
 {
-    if (depth)
+    if (depth) {
         two_inner(flow, depth - 1);
-    else
+    } else {
+        innermost();
         flow_pause(flow);
+    }
     __asm__ volatile("");
 }
 
@@ -47,12 +61,6 @@ static void two_body(struct flow *flow, void *arg)
     (void)arg;
     for (;;)
         two_inner(flow, 3);
-}
-
-/* Where the debugger stops the program. */
-__attribute__((noinline)) static void both_suspended(void)
-{
-    __asm__ volatile("");
 }
 
 __attribute__((noinline)) static void resume(struct flow *flow)

@@ -51,7 +51,7 @@ def follow(what, into, limit):
     """Steps through every instruction until the function named `into` is innermost."""
     for _ in range(limit):
         gdb.execute("stepi", to_string=True)
-        expect(what, MAIN, ONE, TWO)
+        expect(what, MAIN, ["innermost"] + ONE, TWO)
         function = gdb.newest_frame().function()
         if into in (gdb.newest_frame().name(), function and function.name):
             return
@@ -80,19 +80,18 @@ def main():
     gdb.execute("set pagination off")
     gdb.execute("set confirm off")
     gdb.execute("set width 0")
-    gdb.execute("break resume")
-    gdb.execute("break one_inner")
-    gdb.execute("break two_inner if depth == 0")
+    gdb.execute("break *resume")
+    gdb.execute("break innermost")
     gdb.execute("break both_suspended")
     gdb.execute("run", to_string=True)
     expect("at the first resume", MAIN)
     follow("into a fresh flow", "one_body", 400)
     gdb.execute("continue", to_string=True)
-    expect("running flow one", ONE)
+    expect("running flow one", ["innermost"] + ONE)
     follow("back to main", "main", 400)
     gdb.execute("continue", to_string=True)  # resume(&two)
     gdb.execute("continue", to_string=True)
-    expect("running flow two", TWO)
+    expect("running flow two", ["innermost"] + TWO)
     gdb.execute("continue", to_string=True)
     expect("main", ["both_suspended", "main"])
     suspended("suspended flow one", "one", ONE)
