@@ -1,0 +1,111 @@
+/*
+ * sim.h - a run on one loop and virtual time, and a record of what happened in which order.
+ *
+ * A test writes down the words of what it sees with trace(), from tasks and callbacks alike, and
+ * compares the record with asyncio's order by ck_assert_trace(). The loop's reports are recorded
+ * beside it. One thread, but for reports_count, which any thread may read.
+ */
+#ifndef WEFT_TESTS_SUPPORT_SIM_H
+#define WEFT_TESTS_SUPPORT_SIM_H
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <weft/weft.h>
+
+/* The head of a coroutine that need not use all that it is given. */
+#define COROUTINE(name)                                 \
+    static int name(__attribute__((unused)) void *arg, \
+                    __attribute__((unused)) void **result)
+
+/* A test that is the main task of a run on virtual time. Its body is that of a coroutine. */
+#define START_SIM(name)                                      \
+    COROUTINE(name##_main);                                  \
+    START_TEST(name)                                         \
+    {                                                        \
+        ck_assert_int_eq(sim_run(name##_main, NULL), 0);     \
+    }                                                        \
+    END_TEST                                                 \
+    COROUTINE(name##_main)
+
+/* The record: words with blanks between them. */
+static char trace_text[2048];
+
+__attribute__((format(printf, 1, 2), unused)) static void trace(const char *format, ...)
+{
+    size_t used = strlen(trace_text);
+    va_list args;
+
+    if (used && used + 1 < sizeof(trace_text))
+        trace_text[used++] = ' ';
+    va_start(args, format);
+    vsnprintf(trace_text + used, sizeof(trace_text) - used, format, args);
+    va_end(args);
+}
+
+/* Compares the record, and begins a new one. */
+#define ck_assert_trace(expected)                \
+    do {                                         \
+        ck_assert_str_eq(trace_text, expected);  \
+        trace_text[0] = '\0';                    \
+    } while (0)
+
+/* What the exception handler was told: how often, and the latest. */
+static _Atomic int reports_count;
+static char reports_message[128];
+static char reports_error[128]; /* the error's message */
+static int reports_code;
+static const void *reports_future; /* only to compare */
+
+__attribute__((unused)) static int report_record(weft_loop *loop, const weft_report *report,
+                                                 void *arg)
+{
+    (void)loop;
+    (void)arg;
+    const char *message = weft_error_message(report->error);
+    snprintf(reports_message, sizeof(reports_message), "%s", report->message);
+    snprintf(reports_error, sizeof(reports_error), "%s", message ? message : "");
+    reports_code = report->code;
+    reports_future = report->future;
+    reports_count++;
+    return 0;
+}
+
+struct sim_body {
+    weft_coroutine main;
+    void *arg;
+};
+
+__attribute__((unused)) static int sim_main(void *arg, void **result)
+{
+    const struct sim_body *body = arg;
+    weft_loop_set_exception_handler(weft_get_running_loop(), report_record, NULL);
+    return body->main(body->arg, result);
+}
+
+/* Runs main as the first task of one loop on virtual time, with reports recorded. */
+__attribute__((unused)) static int sim_run(weft_coroutine main, void *arg)
+{
+    weft_runner_options options = {.loops = 1, .clock = WEFT_CLOCK_VIRTUAL};
+    struct sim_body body = {main, arg};
+    return weft_run_with(&options, sim_main, &body, NULL);
+}
+
+/* The number of the running iteration. */
+__attribute__((unused)) static int sim_turn(void)
+{
+    weft_loop_stats stats;
+    ck_assert_int_eq(weft_loop_get_stats(weft_get_running_loop(), &stats), 0);
+    return (int)stats.iterations;
+}
+
+/* Lets so many iterations pass. */
+__attribute__((unused)) static void sim_pass(int turns)
+{
+    while (turns-- > 0)
+        ck_assert_int_eq(weft_yield(), 0);
+}
+
+#endif
