@@ -73,7 +73,7 @@ static void message_add_name(struct message *message, const char *name)
     char printable[NAME_BYTES_MAX + 1];
     size_t length = 0;
 
-    for (; name[length] && length < NAME_BYTES_MAX; length++) {
+    for (; length < NAME_BYTES_MAX && name[length]; length++) {
         unsigned char byte = (unsigned char)name[length];
         printable[length] = byte < ' ' || byte == 127 ? '?' : name[length];
     }
