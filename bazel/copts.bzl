@@ -1,4 +1,9 @@
-"""The flags without which the code is not right. Warnings and sanitizers are in .bazelrc."""
+"""The flags without which the code is not right. Warnings and sanitizers are in .bazelrc.
+
+Beside them, every library of weft says linkstatic = True: a dependent's tests would otherwise link
+each target as a shared library of its own, across which the hot paths call each other, and the
+symbols that the switch hides cannot be reached.
+"""
 
 _COMMON = [
     "-D_GNU_SOURCE",
