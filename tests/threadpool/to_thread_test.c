@@ -1,0 +1,428 @@
+/*
+ * to_thread_test.c - blocking functions in the pool: what asyncio promises about to_thread and
+ * run_in_executor, and what weft adds: a bounded queue, and errors instead of surprises.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "runtime/base/fault.h"
+#include "tests/support/sim.h"
+#include "tests/support/suite.h"
+
+/* A gate that a blocking function waits at. */
+struct gate {
+    sem_t entered, open;
+    _Atomic int calls;
+};
+
+static void gate_init(struct gate *gate)
+{
+    sem_init(&gate->entered, 0, 0);
+    sem_init(&gate->open, 0, 0);
+    gate->calls = 0;
+}
+
+static void wait_for_sem(sem_t *sem)
+{
+    while (sem_wait(sem))
+        ck_assert_int_eq(errno, EINTR);
+}
+
+static int pass_gate(void *arg, void **result)
+{
+    struct gate *gate = arg;
+    gate->calls++;
+    sem_post(&gate->entered);
+    wait_for_sem(&gate->open);
+    *result = gate;
+    return 0;
+}
+
+static int count_call(void *arg, void **result)
+{
+    atomic_fetch_add((_Atomic int *)arg, 1);
+    *result = arg;
+    return 0;
+}
+
+static int tell_thread(void *arg, void **result)
+{
+    *(pthread_t *)arg = pthread_self();
+    (void)result;
+    return 0;
+}
+
+/* EXEC-01, EXEC-02, EXEC-06: fn runs once, in another thread than the loop's, with the argument. */
+START_SIM(runs_elsewhere_once)
+{
+    pthread_t thread = pthread_self();
+    _Atomic int calls = 0;
+    void *value = NULL;
+    ck_assert_int_eq(weft_join(weft_to_thread(tell_thread, &thread), NULL), 0);
+    ck_assert(!pthread_equal(thread, pthread_self()));
+    ck_assert_int_eq(weft_join(weft_to_thread(count_call, (void *)&calls), &value), 0);
+    ck_assert_ptr_eq(value, (void *)&calls);
+    ck_assert_int_eq(calls, 1);
+    return 0;
+}
+
+static int fail_with_message(void *arg, void **result)
+{
+    (void)result;
+    return weft_fail(-EIO, "disk %s", (const char *)arg);
+}
+
+/* EXEC-01, EXEC-20: an error of fn, with its object, is the error of the future. */
+START_SIM(error_comes_home)
+{
+    ck_assert_int_eq(weft_join(weft_to_thread(fail_with_message, "sda"), NULL), -EIO);
+    ck_assert_str_eq(weft_error_message(weft_error_current()), "disk sda");
+    return 0;
+}
+
+COROUTINE(ticker)
+{
+    for (int i = 0; i < 3; i++) {
+        weft_yield();
+        trace("tick");
+    }
+    return 0;
+}
+
+/* EXEC-01: the loop goes on meanwhile. */
+START_SIM(loop_goes_on)
+{
+    static struct gate gate; /* outlives the test: a thread may still be inside */
+    gate_init(&gate);
+    weft_future *work = weft_to_thread(pass_gate, &gate);
+    wait_for_sem(&gate.entered);
+    ck_assert_int_eq(weft_join(weft_create_task(ticker, NULL, NULL), NULL), 0);
+    ck_assert(!weft_done(work));
+    sem_post(&gate.open);
+    ck_assert_int_eq(weft_join(work, NULL), 0);
+    ck_assert_trace("tick tick tick");
+    return 0;
+}
+
+/* EXEC-03: several calls run at the same time. */
+START_SIM(calls_run_together)
+{
+    static struct gate gate; /* outlives the test: a thread may still be inside */
+    weft_future *work[3];
+    gate_init(&gate);
+    for (int i = 0; i < 3; i++)
+        work[i] = weft_to_thread(pass_gate, &gate);
+    for (int i = 0; i < 3; i++)
+        wait_for_sem(&gate.entered); /* all three are inside */
+    for (int i = 0; i < 3; i++)
+        sem_post(&gate.open);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(weft_join(work[i], NULL), 0);
+    return 0;
+}
+
+/* EXEC-07: cancelling work that runs gives WEFT_ECANCELLED at once; the thread goes on to its end.
+ */
+START_SIM(cancelling_running_work)
+{
+    static struct gate gate; /* outlives the test: a thread may still be inside */
+    gate_init(&gate);
+    weft_future *work = weft_to_thread(pass_gate, &gate);
+    wait_for_sem(&gate.entered);
+    ck_assert_int_eq(weft_cancel(work), 1);
+    ck_assert_int_eq(weft_await(work, NULL), WEFT_ECANCELLED);
+    weft_unref(work);
+    sem_post(&gate.open);
+    return 0;
+}
+
+static int run_with_one_thread(weft_coroutine main)
+{
+    weft_runner_options options = {.loops = 1, .max_threads = 1, .pool_queue = 1};
+    return weft_run_with(&options, main, NULL, NULL);
+}
+
+COROUTINE(cancelled_in_queue_main)
+{
+    static struct gate gate; /* outlives the test: a thread may still be inside */
+    _Atomic int calls = 0;
+    gate_init(&gate);
+    weft_future *busy = weft_to_thread(pass_gate, &gate);
+    wait_for_sem(&gate.entered);
+    weft_future *queued = weft_to_thread(count_call, (void *)&calls);
+    ck_assert_int_eq(weft_cancel(queued), 1);
+    ck_assert_int_eq(weft_join(queued, NULL), WEFT_ECANCELLED);
+    sem_post(&gate.open);
+    ck_assert_int_eq(weft_join(busy, NULL), 0);
+    ck_assert_int_eq(weft_join(weft_to_thread(pass_gate, (sem_post(&gate.open), &gate)), NULL), 0);
+    ck_assert_int_eq(calls, 0);
+    return 0;
+}
+
+/* EXEC-08: work that is cancelled before a thread has taken it never runs. */
+START_TEST(cancelled_in_queue)
+{
+    ck_assert_int_eq(run_with_one_thread(cancelled_in_queue_main), 0);
+}
+END_TEST
+
+struct submitter {
+    struct gate *gate;
+    int error;
+    bool submitted;
+};
+
+static int submit_one(void *arg, void **result)
+{
+    struct submitter *s = arg;
+    (void)result;
+    weft_future *f = weft_to_thread(pass_gate, s->gate);
+    s->error = f ? 0 : errno;
+    s->submitted = true;
+    return f ? weft_join(f, NULL) : 0;
+}
+
+COROUTINE(full_queue_main)
+{
+    static struct gate gate; /* outlives the test: a thread may still be inside */
+    struct submitter s[3] = {{.gate = &gate}, {.gate = &gate}, {.gate = &gate}};
+    weft_task *tasks[3];
+    gate_init(&gate);
+    for (int i = 0; i < 3; i++) { /* one runs, one is queued, one waits for room */
+        tasks[i] = weft_create_task(submit_one, &s[i], NULL);
+        weft_yield();
+        weft_yield();
+        if (i == 0)
+            wait_for_sem(&gate.entered);
+    }
+    ck_assert(s[0].submitted && s[1].submitted && !s[2].submitted);
+    for (int i = 0; i < 3; i++)
+        sem_post(&gate.open);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(weft_join(tasks[i], NULL), 0);
+    ck_assert(s[2].submitted);
+    ck_assert_int_eq(gate.calls, 3);
+    return 0;
+}
+
+/* A full queue holds the submitting task back, not the loop, and it goes on when there is room. */
+START_TEST(full_queue_holds_back)
+{
+    ck_assert_int_eq(run_with_one_thread(full_queue_main), 0);
+}
+END_TEST
+
+COROUTINE(cancel_waiting_main)
+{
+    static struct gate gate; /* outlives the test: a thread may still be inside */
+    struct submitter s[3] = {{.gate = &gate}, {.gate = &gate}, {.gate = &gate}};
+    weft_task *tasks[3];
+    gate_init(&gate);
+    for (int i = 0; i < 3; i++) {
+        tasks[i] = weft_create_task(submit_one, &s[i], NULL);
+        weft_yield();
+        weft_yield();
+        if (i == 0)
+            wait_for_sem(&gate.entered);
+    }
+    ck_assert_int_eq(weft_cancel(tasks[2]), 1);
+    weft_yield();
+    ck_assert(s[2].submitted);
+    ck_assert_int_eq(s[2].error, ECANCELED);
+    sem_post(&gate.open);
+    sem_post(&gate.open);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(weft_join(tasks[i], NULL), 0);
+    ck_assert_int_eq(gate.calls, 2);
+    return 0;
+}
+
+/* A task that is cancelled while it waits for room has submitted nothing. */
+START_TEST(cancel_while_waiting_for_room)
+{
+    ck_assert_int_eq(run_with_one_thread(cancel_waiting_main), 0);
+}
+END_TEST
+
+COROUTINE(callback_full_main)
+{
+    static struct gate gate; /* outlives the test: a thread may still be inside */
+    gate_init(&gate);
+    weft_future *busy = weft_to_thread(pass_gate, &gate);
+    wait_for_sem(&gate.entered);
+    weft_executor_options options = {.max_threads = 1, .queue_max = 1, .when_full = WEFT_FULL_FAIL};
+    weft_executor *executor = weft_executor_new(&options);
+    weft_future *running = weft_run_in_executor(NULL, executor, pass_gate, &gate);
+    wait_for_sem(&gate.entered);
+    weft_future *queued = weft_run_in_executor(NULL, executor, pass_gate, &gate);
+    errno = 0;
+    ck_assert_ptr_null(weft_run_in_executor(NULL, executor, pass_gate, &gate));
+    ck_assert_int_eq(errno, EAGAIN);
+    for (int i = 0; i < 3; i++)
+        sem_post(&gate.open);
+    ck_assert_int_eq(weft_join(busy, NULL), 0);
+    ck_assert_int_eq(weft_join(running, NULL), 0);
+    ck_assert_int_eq(weft_join(queued, NULL), 0);
+    ck_assert_int_eq(weft_executor_shutdown(executor, 60, 0), 0);
+    errno = 0;
+    ck_assert_ptr_null(weft_run_in_executor(NULL, executor, pass_gate, &gate));
+    ck_assert_int_eq(errno, -WEFT_ESHUTDOWN);
+    weft_executor_free(executor);
+    return 0;
+}
+
+/* EXEC-11, EXEC-21: an executor that fails when full says EAGAIN; a shut down one says so. */
+START_TEST(full_executor_fails)
+{
+    ck_assert_int_eq(weft_run(callback_full_main, NULL, NULL), 0);
+}
+END_TEST
+
+/* EXEC-22: a pool with a negative number of threads cannot be made. */
+START_TEST(negative_threads)
+{
+    weft_executor_options options = {.max_threads = -1};
+    errno = 0;
+    ck_assert_ptr_null(weft_executor_new(&options));
+    ck_assert_int_eq(errno, EINVAL);
+}
+END_TEST
+
+/* EXEC-14, EXEC-15, EXEC-17: the default executor is shut down without blocking, then refuses. */
+START_SIM(shutdown_default)
+{
+    static struct gate gate; /* outlives the test: a thread may still be inside */
+    weft_loop *loop = weft_get_running_loop();
+    gate_init(&gate);
+    ck_assert_int_eq(weft_loop_shutdown_default_executor(loop, WEFT_FOREVER), 0); /* none yet */
+    weft_future *work = weft_to_thread(pass_gate, &gate);
+    wait_for_sem(&gate.entered);
+    sem_post(&gate.open);
+    ck_assert_int_eq(weft_loop_shutdown_default_executor(loop, WEFT_FOREVER), 0);
+    ck_assert_int_eq(weft_join(work, NULL), 0);
+    errno = 0;
+    ck_assert_ptr_null(weft_to_thread(pass_gate, &gate));
+    ck_assert_int_eq(errno, -WEFT_ESHUTDOWN);
+    ck_assert_int_eq(weft_loop_shutdown_default_executor(loop, WEFT_FOREVER), 0);
+    return 0;
+}
+
+COROUTINE(shutdown_expires_main)
+{
+    static struct gate gate;
+    weft_loop *loop = weft_get_running_loop();
+    weft_loop_set_exception_handler(loop, report_record, NULL);
+    gate_init(&gate);
+    weft_future *work = weft_to_thread(pass_gate, &gate);
+    wait_for_sem(&gate.entered);
+    ck_assert_int_eq(weft_loop_shutdown_default_executor(loop, 0.001), 0);
+    ck_assert_int_eq(reports_count, 1); /* EXEC-16 */
+    sem_post(&gate.open);
+    return weft_join(work, NULL);
+}
+
+/* EXEC-16: when the time for it expires there is one warning, and the call returns. */
+START_TEST(shutdown_expires)
+{
+    ck_assert_int_eq(weft_run(shutdown_expires_main, NULL, NULL), 0);
+}
+END_TEST
+
+/* EXEC-12, RUN-03: no loop, no function: an error, and nothing is submitted. */
+START_TEST(bad_calls)
+{
+    _Atomic int calls = 0;
+    errno = 0;
+    ck_assert_ptr_null(weft_to_thread(count_call, (void *)&calls));
+    ck_assert_int_eq(errno, -WEFT_ENOLOOP);
+    ck_assert_ptr_null(weft_run_in_executor(NULL, NULL, NULL, NULL));
+    ck_assert_int_eq(errno, EINVAL);
+    weft_loop *loop = weft_new_event_loop(NULL);
+    weft_loop_close(loop);
+    ck_assert_ptr_null(weft_run_in_executor(loop, NULL, count_call, (void *)&calls)); /* EXEC-13 */
+    ck_assert_int_eq(errno, -WEFT_ELOOPCLOSED);
+    weft_loop_free(loop);
+    ck_assert_int_eq(calls, 0);
+}
+END_TEST
+
+/* A foreign thread may use an executor too: the future is a concurrent one. */
+START_TEST(from_a_foreign_thread)
+{
+    _Atomic int calls = 0;
+    weft_executor *executor = weft_executor_new(NULL);
+    weft_future *f = weft_run_in_executor(NULL, executor, count_call, (void *)&calls);
+    void *value = NULL;
+    ck_assert_ptr_null(weft_future_get_loop(f));
+    ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, &value), 0);
+    ck_assert_ptr_eq(value, (void *)&calls);
+    weft_unref(f);
+    ck_assert_int_eq(weft_executor_shutdown(executor, 60, 0), 0);
+    weft_executor_free(executor);
+}
+END_TEST
+
+COROUTINE(no_thread_main)
+{
+    _Atomic int calls = 0;
+    wf_fault_arm(FAULT_THREAD, 1, EAGAIN, false);
+    errno = 0;
+    ck_assert_ptr_null(weft_to_thread(count_call, (void *)&calls));
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_int_eq(weft_join(weft_to_thread(count_call, (void *)&calls), NULL), 0);
+    ck_assert_int_eq(calls, 1);
+    return 0;
+}
+
+/* A thread that cannot be made is an error of that call; the next one works. */
+START_TEST(no_thread_is_an_error)
+{
+    weft_runner_options options = {.loops = 1};
+    ck_assert_int_eq(weft_run_with(&options, no_thread_main, NULL, NULL), 0);
+    wf_fault_reset();
+}
+END_TEST
+
+/* Every allocation of a call may fail: an error comes back, and the next call works. */
+START_SIM(no_memory)
+{
+    _Atomic int calls = 0;
+    int failed = 0;
+    for (unsigned long nth = 1; nth <= 8; nth++) {
+        wf_fault_arm(FAULT_ALLOC, nth, ENOMEM, false);
+        weft_future *f = weft_to_thread(count_call, (void *)&calls);
+        wf_fault_reset();
+        if (!f)
+            failed++;
+        else
+            ck_assert_int_eq(weft_join(f, NULL), 0);
+    }
+    ck_assert_int_gt(failed, 0);
+    ck_assert_int_eq(calls + failed, 8);
+    return 0;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("to_thread");
+    TCase *tcase = tcase_create("to_thread");
+    tcase_add_test(tcase, runs_elsewhere_once);
+    tcase_add_test(tcase, error_comes_home);
+    tcase_add_test(tcase, loop_goes_on);
+    tcase_add_test(tcase, calls_run_together);
+    tcase_add_test(tcase, cancelling_running_work);
+    tcase_add_test(tcase, cancelled_in_queue);
+    tcase_add_test(tcase, full_queue_holds_back);
+    tcase_add_test(tcase, cancel_while_waiting_for_room);
+    tcase_add_test(tcase, full_executor_fails);
+    tcase_add_test(tcase, negative_threads);
+    tcase_add_test(tcase, shutdown_default);
+    tcase_add_test(tcase, shutdown_expires);
+    tcase_add_test(tcase, bad_calls);
+    tcase_add_test(tcase, from_a_foreign_thread);
+    tcase_add_test(tcase, no_thread_is_an_error);
+    tcase_add_test(tcase, no_memory);
+    suite_add_tcase(suite, tcase);
+    return suite_main(suite);
+}
