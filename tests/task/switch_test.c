@@ -3,6 +3,7 @@
  */
 #include <alloca.h>
 #include <execinfo.h>
+#include <fenv.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -267,6 +268,36 @@ START_TEST(static_variables_are_read_again)
 }
 END_TEST
 
+static void body_round_upward(struct flow *flow, void *arg)
+{
+    int *mode = (int *)arg;
+
+    fesetround(FE_UPWARD);
+    flow_pause(flow);
+    *mode = fegetround();
+}
+
+/* The rounding mode is the thread's, or with WEFT_SAVE_FPU the flow's own. */
+START_TEST(rounding_mode_is_switched_on_request)
+{
+    struct flow flow;
+    int mode = -1;
+
+    fesetround(FE_TONEAREST);
+    flow_init(&flow, stack_get(&cache, STACK_NORMAL), body_round_upward, &mode);
+    flow_resume(&flow, &self);
+#if defined(WEFT_SAVE_FPU) && defined(__x86_64__)
+    ck_assert_int_eq(fegetround(), FE_TONEAREST);
+#else
+    ck_assert_int_eq(fegetround(), FE_UPWARD);
+#endif
+    flow_resume(&flow, &self);
+    ck_assert_int_eq(mode, FE_UPWARD);
+    fesetround(FE_TONEAREST);
+    stack_put(&cache, flow.stack);
+}
+END_TEST
+
 /* ---- lives of stacks ---- */
 
 static void body_dirty_frames(struct flow *flow, void *arg)
@@ -284,7 +315,7 @@ static void body_dirty_frames(struct flow *flow, void *arg)
  */
 START_TEST(stack_is_reused)
 {
-    enum { LIVES = 20000 };
+    enum { LIVES = 3000 };
     struct stack *stack = stack_get(&cache, STACK_NORMAL);
 
     for (int i = 0; i < LIVES; i++) {
@@ -442,6 +473,7 @@ int main(void)
     tcase_add_test(tcase, callee_saved_registers_are_preserved);
     tcase_add_test(tcase, flow_uses_its_whole_stack);
     tcase_add_test(tcase, static_variables_are_read_again);
+    tcase_add_test(tcase, rounding_mode_is_switched_on_request);
     tcase_add_test(tcase, stack_is_reused);
     tcase_add_test(tcase, flow_need_not_run);
     tcase_add_test(tcase, flows_switch_directly);
