@@ -1,13 +1,10 @@
 /*
- * pool.c - the pool from the submitters' side: the queue and its bound, cancelling, and the rule by
- * which threads are notified. See pool.h for what it promises and pool_core.h for its invariants.
+ * pool.c - the pool from the submitters' side: the queue and its bound, and cancelling. See pool.h
+ * for what it promises and pool_core.h for its invariants.
  */
 #include <sched.h>
 
 #include "threadpool/pool_core.h"
-
-/* After a failed creation, no thread is created for this long while others are there. */
-#define START_AGAIN_NS INT64_C(100000000)
 
 /* Looks at a lock before sleeping for it: some microseconds, while it is held for a tenth of one.
  * Measured with a loop and a worker on two processors, a job after another: 20, 100 and 1000 looks
@@ -150,96 +147,12 @@ void wf_pool_admit(struct pool *pool, struct pool_todo *todo)
     todo->room = waiter;
 }
 
-/* ---- notifying threads ---- */
-
-void wf_pool_idle_remove(struct pool *pool, struct worker *worker)
-{
-    *(worker->idle_prev ? &worker->idle_prev->idle_next : &pool->idle) = worker->idle_next;
-    if (worker->idle_next)
-        worker->idle_next->idle_prev = worker->idle_prev;
-    if (pool->sentry == worker)
-        pool->sentry = NULL;
-    pool->num_idle--;
-}
-
-_Atomic uint32_t *wf_pool_worker_notify(struct pool *pool, struct worker *worker)
-{
-    wf_pool_idle_remove(pool, worker);
-    worker->place = WORKER_ON_ITS_WAY;
-    pool->notified++;
-    /* Relaxed: what the worker reads, it reads under the lock. */
-    atomic_store_explicit(&worker->word, WORKER_NOTIFIED, memory_order_relaxed);
-    return &worker->word;
-}
-
-int wf_pool_notify(struct pool *pool, struct pool_todo *todo, bool submits)
-{
-    if (pool->notified || (pool->sentry && pool->active) || !pool_queued(pool))
-        return 0;
-
-    if (pool->idle) {
-        struct worker *worker = pool->idle;
-        todo->wake = wf_pool_worker_notify(pool, worker);
-        if (submits)
-            worker->gap_ns = clock_now_ns() - worker->idle_since_ns;
-        return 0;
-    }
-
-    unsigned threads = pool->live + pool->starting;
-    if (threads == pool->max_threads)
-        return 0;
-    if (threads == 0) {
-        pthread_t thread; /* knows itself */
-        int rc = sys_thread_create(&thread, wf_pool_thread, pool);
-        if (rc < 0)
-            return rc;
-    } else {
-        if (pool->start_again_ns && clock_now_ns() < pool->start_again_ns)
-            return 0;
-        todo->start = true;
-    }
-    pool->starting++;
-    pool->notified++;
-    return 0;
-}
-
-/* A creation outside the lock failed. By C5 other threads are there for what is queued, unless a
- * job has ended the last one. */
-static void start_failed(struct pool *pool)
-{
-    struct pool_todo todo = {0};
-    struct pool_end end = {0};
-
-    pool_lock(&pool->lock);
-    pool->starting--;
-    pool->notified--;
-    pool->start_again_ns = clock_now_ns() + START_AGAIN_NS;
-    wf_pool_settle(pool, &todo, &end);
-    pool_unlock(&pool->lock);
-
-    wf_pool_do(pool, &todo);
-    wf_pool_do_end(pool, &end);
-}
-
-void wf_pool_do(struct pool *pool, struct pool_todo *todo)
-{
-    if (todo->wake)
-        sys_futex_wake(todo->wake, 1);
-    if (todo->start) {
-        pthread_t thread;
-        if (sys_thread_create(&thread, wf_pool_thread, pool) < 0)
-            start_failed(pool);
-    }
-    if (todo->room)
-        todo->room->room(todo->room, 0);
-}
-
 /* ---- submitting ---- */
 
 /* With the lock held: takes the job, or tells why not. */
 static int accept_job(struct pool *pool, struct pool_job *job, struct pool_todo *todo)
 {
-    pool->submit_cpu = sched_getcpu();
+    atomic_store_explicit(&pool->submit_cpu, sched_getcpu(), memory_order_relaxed);
     in_push(pool, job);
     int rc = wf_pool_notify(pool, todo, true);
     if (rc < 0) /* no thread is left */

@@ -1,35 +1,14 @@
 /*
- * pool_thread.c - the life of a pool thread: take a job, run it, look out for the next one, sleep,
- * end.
- *
- *   created -> [look into the queue] -> run -> [look] ... nothing there -> idle: spin, sleep
- *                     ^                                                      |  |
- *                     +--------------------- notified -----------------------+  +-> timed out: end
- *
- * See pool_core.h for the invariants.
+ * pool_thread.c - the life of a pool thread: take a job, run it, take the next one, idle
+ * (pool_idle.c), end. See pool_core.h for the invariants.
  */
-#include <sched.h>
-
 #include "threadpool/pool_core.h"
 
-/* A spinner looks at the pool's line so rarely that submitters have it to themselves in between. */
-#ifndef SPIN_PAUSES
-#define SPIN_PAUSES 8
-#endif
-#define SPIN_LOOKS 4
-
-/* How often a sentry looks, and for how long there is none after one had to help. */
-#ifndef SENTRY_NS
-#define SENTRY_NS INT64_C(100000)
-#endif
-#define SENTRY_REST_NS INT64_C(100000000)
-
-/* The gap that counts as "spinning would have been in vain", in spins: one such gap outweighs eight
- * short ones. */
-#define GAP_MAX_SPINS 8
-
-/* A thread that has been idle for this long gives the memory it caches back. */
-#define IDLE_FLUSH_NS INT64_C(1000000000)
+/* See worker_rest(). A rest is tried at every so many returns to the submitters' side, and repeated
+ * as long as so many jobs have come meanwhile. */
+#define REST_NS    700
+#define REST_EVERY 32
+#define REST_JOBS  4
 
 static _Thread_local struct worker *current; /* of this thread; NULL outside any pool */
 
@@ -38,124 +17,19 @@ bool wf_pool_is_inside(const struct pool *pool)
     return current && current->pool == pool;
 }
 
-/* A job came gap_ns after the last one: the average tells whether spinning pays. */
-static void gap_add(struct pool *pool, int64_t gap_ns)
+/*
+ * A worker that outruns a loop which submits one job after the other takes each of them singly, and
+ * the loop pays for the cache lines that go to and fro, 130 ns a job. So it stays away for a
+ * moment, and then finds several. Whether it is that or a loop that waits for each answer shows
+ * only in what a rest brings: hence one is tried now and then.
+ */
+static void worker_rest(void)
 {
-    int64_t max_ns = GAP_MAX_SPINS * pool->spin_ns;
-    pool->gap_ns += ((gap_ns < max_ns ? gap_ns : max_ns) - pool->gap_ns) / 8;
-}
-
-/* Whether to look out for the next job before sleeping: if jobs have been coming soon enough,
- * nobody else does, and whoever submits can go on meanwhile. */
-static bool spin_pays(const struct pool *pool)
-{
-    return pool->gap_ns < pool->spin_ns && !pool->spinning && sched_getcpu() != pool->submit_cpu;
-}
-
-/* Looks out for a job, with the lock given back meanwhile. False: in vain. */
-static bool worker_spin(struct worker *worker)
-{
-    struct pool *pool = worker->pool;
-    unsigned pushed = atomic_load_explicit(&pool->pushed, memory_order_relaxed);
-    int64_t since_ns = clock_now_ns();
-    int64_t now_ns;
-    bool found;
-
-    pool->spinning = true;
-    pool->notified++;
-    pool_unlock(&pool->lock);
+    int64_t end_ns = clock_now_ns() + REST_NS;
     do {
-        for (int look = 0; look < SPIN_LOOKS; look++) {
-            for (int i = 0; i < SPIN_PAUSES; i++)
-                cpu_relax();
-            found = atomic_load_explicit(&pool->pushed, memory_order_relaxed) != pushed;
-            if (found)
-                break;
-        }
-        now_ns = clock_now_ns();
-    } while (!found && now_ns - since_ns < pool->spin_ns);
-    pool_lock(&pool->lock);
-    pool->spinning = false;
-    gap_add(pool, found ? now_ns - since_ns : CLOCK_NEVER);
-    if (pool_queued(pool) || pool->closed) {
-        worker->place = WORKER_ON_ITS_WAY;
-        return true;
-    }
-    pool->notified--;
-    return false;
-}
-
-/* Sleeps until notified or the deadline has passed: the place will tell. */
-static void worker_sleep(struct worker *worker, int64_t deadline_ns)
-{
-    pool_unlock(&worker->pool->lock);
-    while (atomic_load_explicit(&worker->word, memory_order_relaxed) == WORKER_SLEEPS)
-        if (sys_futex_wait(&worker->word, WORKER_SLEEPS, deadline_ns) == -ETIMEDOUT)
-            break;
-    pool_lock(&worker->pool->lock);
-}
-
-/* Stands sentry, in the idle list, until notified or not needed any more. */
-static void worker_watch(struct worker *worker, int64_t now_ns)
-{
-    struct pool *pool = worker->pool;
-    unsigned popped, pushed;
-
-    pool->sentry = worker;
-    do {
-        popped = atomic_load_explicit(&pool->popped, memory_order_relaxed);
-        pushed = atomic_load_explicit(&pool->pushed, memory_order_relaxed);
-        now_ns += SENTRY_NS;
-        worker_sleep(worker, now_ns);
-        if (worker->place != WORKER_IDLE)
-            return;
-        if ((int)(atomic_load_explicit(&pool->popped, memory_order_relaxed) - pushed) < 0) {
-            /* A job was here at the last look and still is, or was cancelled. */
-            pool->no_sentry_ns = now_ns + SENTRY_REST_NS;
-            wf_pool_worker_notify(pool, worker);
-            return;
-        }
-    } while (atomic_load_explicit(&pool->popped, memory_order_relaxed) != popped);
-    pool->sentry = NULL;
-}
-
-static void idle_push(struct pool *pool, struct worker *worker)
-{
-    worker->place = WORKER_IDLE;
-    worker->idle_prev = NULL;
-    worker->idle_next = pool->idle;
-    if (pool->idle)
-        pool->idle->idle_prev = worker;
-    pool->idle = worker;
-    pool->num_idle++;
-}
-
-/* Waits to be notified, with the lock given back meanwhile. False: the time-out has passed. */
-static bool worker_idle(struct worker *worker)
-{
-    struct pool *pool = worker->pool;
-
-    pool->active--;
-    if (spin_pays(pool) && worker_spin(worker))
-        return true;
-
-    worker->idle_since_ns = clock_now_ns();
-    worker->gap_ns = -1;
-    atomic_store_explicit(&worker->word, WORKER_SLEEPS, memory_order_relaxed);
-    idle_push(pool, worker);
-    if (!pool->sentry && pool->active && worker->idle_since_ns >= pool->no_sentry_ns)
-        worker_watch(worker, worker->idle_since_ns);
-    if (worker->place == WORKER_IDLE)
-        worker_sleep(worker, clock_add_ns(worker->idle_since_ns, pool->idle_timeout_ns));
-    if (worker->place == WORKER_IDLE) { /* timed out, and nobody has notified us just now */
-        wf_pool_idle_remove(pool, worker);
-        worker->place = WORKER_ACTIVE;
-        pool->active++;
-        return pool->live == 1 && pool->starting; /* C5 */
-    }
-    if (worker->gap_ns >= 0)
-        gap_add(pool, worker->gap_ns);
-    return true;
+        for (int i = 0; i < 16; i++)
+            cpu_relax();
+    } while (clock_now_ns() < end_ns);
 }
 
 /* Takes the first job; what has to be done after unlocking goes into todo. NULL: there is none, and
@@ -163,15 +37,27 @@ static bool worker_idle(struct worker *worker)
 static struct pool_job *worker_take(struct worker *worker, struct pool_todo *todo)
 {
     struct pool *pool = worker->pool;
+    bool rested = false;
 
     pool_lock(&pool->out_lock);
     bool arrives = worker->place == WORKER_ON_ITS_WAY;
+    if (!arrives && !pool->out_first && pool->rest_in == 0 &&
+        wf_pool_submitter_is_elsewhere(pool)) {
+        pool_unlock(&pool->out_lock);
+        worker_rest();
+        rested = true;
+        pool_lock(&pool->out_lock);
+    }
     bool both = arrives || !pool->out_first || pool->crowded;
     if (both) {
         pool_lock(&pool->lock);
         if (!pool->out_first) {
             pool->out_first = pool->in_first;
             pool->in_first = NULL;
+            if (rested)
+                pool->rest_in = pool_queued(pool) < REST_JOBS ? REST_EVERY : 0;
+            else if (pool->rest_in > 0)
+                pool->rest_in--;
         }
         if (arrives) {
             worker->place = WORKER_ACTIVE;
@@ -214,7 +100,7 @@ static void worker_run(struct worker *worker)
             job->run(job);
             atomic_store_explicit(&worker->name_of, NULL, memory_order_relaxed);
         } else {
-            if (pool->closed || !worker_idle(worker))
+            if (pool->closed || !wf_pool_worker_idle(worker))
                 return;
             pool_unlock(&pool->lock);
         }
@@ -228,6 +114,7 @@ static void worker_leave(struct worker *worker)
     struct pool_todo todo = {0};
     struct pool_end end = {0};
 
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL); /* a job may have asked for it */
     *(worker->prev ? &worker->prev->next : &pool->workers) = worker->next;
     if (worker->next)
         worker->next->prev = worker->prev;

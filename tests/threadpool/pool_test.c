@@ -195,28 +195,38 @@ START_TEST(blocking_jobs_run_together_up_to_the_bound)
 }
 END_TEST
 
-/* A job that blocks does not delay the one behind it, however short the jobs before it were. */
+/* A job that blocks does not delay the one behind it, however short the jobs before it were, and
+ * whenever the second one comes. */
 START_TEST(blocked_job_delays_nobody)
 {
-    enum { SHORT = 1000 };
-    struct pool *pool = pool_with(2, SHORT);
-    struct probe *brief = calloc(SHORT, sizeof(*brief));
-    for (int round = 0; round < 20; round++) {
+    enum { BRIEF = 300 };
+    struct pool *pool = pool_with(2 + _i, BRIEF + 2);
+    struct probe *brief = calloc(BRIEF, sizeof(*brief));
+    unsigned seed = 3;
+    for (int round = 0; round < 200; round++) {
         struct gate gate = {0};
         struct probe first, second;
-        for (int i = 0; i < SHORT; i++) {
+        for (int i = 0; i < BRIEF; i++) {
             probe_init(&brief[i], NULL);
             submit_ok(pool, &brief[i]);
         }
-        WAIT_FOR(counts_of(pool).queued == 0);
+        if (round % 8 < 4)
+            WAIT_FOR(counts_of(pool).queued == 0);
         probe_init(&first, &gate);
         probe_init(&second, &gate);
         submit_ok(pool, &first);
+        if (round % 2)
+            WAIT_FOR(atomic_load(&gate.inside) == 1);
+        for (int spin = round % 8 < 6 ? rand_r(&seed) % 300000 : 0; spin > 0; spin--)
+            atomic_load(&gate.inside);
         submit_ok(pool, &second);
         WAIT_FOR(atomic_load(&gate.inside) == 2);
         atomic_store(&gate.open, true);
         WAIT_FOR(atomic_load(&first.runs) && atomic_load(&second.runs));
-        WAIT_FOR(counts_of(pool).idle == counts_of(pool).threads);
+        for (int i = 0; i < BRIEF; i++)
+            WAIT_FOR(atomic_load(&brief[i].runs));
+        if (round % 4 < 2)
+            WAIT_FOR(counts_of(pool).idle == counts_of(pool).threads);
     }
     close_and_free(pool);
     free(brief);
@@ -487,6 +497,34 @@ START_TEST(full_queue_lets_waiters_in_by_turns)
 }
 END_TEST
 
+/* A waiter is let in as soon as any job is taken, also one that workers had set aside. */
+START_TEST(waiter_is_let_in_at_once)
+{
+    struct pool *pool = pool_with(1, 2);
+    struct gate gates[3] = {{0}};
+    struct probe probes[4];
+    struct room_probe room;
+    for (int i = 0; i < 3; i++)
+        probe_init(&probes[i], &gates[i]);
+    probe_init(&probes[3], NULL);
+    submit_ok(pool, &probes[0]);
+    WAIT_FOR(atomic_load(&gates[0].inside));
+    submit_ok(pool, &probes[1]);
+    submit_ok(pool, &probes[2]);
+    atomic_store(&gates[0].open, true);
+    WAIT_FOR(atomic_load(&gates[1].inside));
+    submit_ok(pool, &probes[3]);
+    room_init(&room, NULL);
+    ck_assert_int_eq(wf_pool_submit_wait(pool, &room.probe.job, &room.waiter), 1);
+    atomic_store(&gates[1].open, true);
+    WAIT_FOR(atomic_load(&gates[2].inside));
+    WAIT_FOR(atomic_load(&room.calls));
+    atomic_store(&gates[2].open, true);
+    close_and_free(pool);
+    ck_assert_int_eq(room.probe.runs, 1);
+}
+END_TEST
+
 /* With room, there is nothing to wait for. */
 START_TEST(waiter_is_not_needed_with_room)
 {
@@ -615,6 +653,29 @@ START_TEST(some_threads_are_enough)
     close_and_free(pool);
     for (int i = 0; i < JOBS; i++)
         ck_assert_int_eq(probes[i].runs, 1);
+}
+END_TEST
+
+/* A creation that failed is tried again later: the pool is not crippled for good. */
+START_TEST(threads_are_started_again)
+{
+    struct pool *pool = pool_with(3, 0);
+    struct gate gate = {0};
+    struct probe probes[3], more;
+    wf_fault_arm(FAULT_THREAD, 2, EAGAIN, false);
+    for (int i = 0; i < 3; i++) {
+        probe_init(&probes[i], &gate);
+        submit_ok(pool, &probes[i]);
+    }
+    while (atomic_load(&gate.inside) < 3) { /* each submit may try */
+        probe_init(&more, NULL);
+        submit_ok(pool, &more);
+        if (!wf_pool_cancel(pool, &more.job))
+            WAIT_FOR(atomic_load(&more.runs));
+    }
+    ck_assert_uint_eq(wf_fault_calls(FAULT_THREAD), 4);
+    atomic_store(&gate.open, true);
+    close_and_free(pool);
 }
 END_TEST
 
@@ -1025,7 +1086,7 @@ static Suite *pool_suite(void)
 
     tcase_add_test(running, each_job_runs_once_elsewhere);
     tcase_add_test(running, blocking_jobs_run_together_up_to_the_bound);
-    tcase_add_test(running, blocked_job_delays_nobody);
+    tcase_add_loop_test(running, blocked_job_delays_nobody, 0, 2);
     tcase_add_test(running, jobs_start_in_order);
     tcase_add_test(running, threads_start_on_demand_and_are_reused);
     tcase_add_test(running, job_may_end_its_thread);
@@ -1036,6 +1097,7 @@ static Suite *pool_suite(void)
     tcase_add_test(bound, full_queue_refuses_an_attempt);
     tcase_add_test(bound, full_queue_blocks_a_thread);
     tcase_add_test(bound, full_queue_lets_waiters_in_by_turns);
+    tcase_add_test(bound, waiter_is_let_in_at_once);
     tcase_add_test(bound, waiter_is_not_needed_with_room);
     tcase_add_test(bound, job_submits_beyond_the_bound);
 
@@ -1043,6 +1105,7 @@ static Suite *pool_suite(void)
 
     tcase_add_test(creation, no_thread_at_all_fails_the_submit);
     tcase_add_loop_test(creation, some_threads_are_enough, 0, 14);
+    tcase_add_test(creation, threads_are_started_again);
     tcase_add_loop_test(creation, orphaned_jobs_are_dropped, 0, 2);
 
     tcase_add_test(closing, closed_pool_takes_nothing);
