@@ -15,6 +15,9 @@
 /* How many looks between two readings of the clock. */
 #define LOOKS_PER_CLOCK 32
 
+#define TRIM_INTERVAL_NS INT64_C(1000000000)
+#define TRIMS            8u
+
 bool wf_loop_post(struct weft_loop *loop, struct runnable *r)
 {
     if (unlikely(!inbox_push(&loop->inbox, r)))
@@ -57,10 +60,33 @@ static bool idle_look(struct weft_loop *loop, int64_t until_ns)
     return false;
 }
 
+/*
+ * The memory of stacks that nobody needs goes back while the loop is idle: step by step, once a
+ * second, for the first few seconds (wf_stack_trim() lets it sink by halves). Returns until when to
+ * sleep.
+ */
+static int64_t idle_trim(struct weft_loop *loop, int64_t until_ns)
+{
+    if (loop->steps == loop->trimmed_steps && !loop->trims_left)
+        return until_ns;
+    int64_t now_ns = clock_now_ns();
+    if (loop->steps != loop->trimmed_steps) {
+        loop->trimmed_steps = loop->steps;
+        loop->trims_left = TRIMS;
+        loop->trim_ns = now_ns + TRIM_INTERVAL_NS;
+    } else if (now_ns >= loop->trim_ns) {
+        wf_stack_trim(&loop->stacks);
+        loop->trim_ns = now_ns + TRIM_INTERVAL_NS;
+        loop->trims_left--;
+    }
+    return loop->trims_left && loop->trim_ns < until_ns ? loop->trim_ns : until_ns;
+}
+
 /* Asleep, announced and re-checked. */
 static void idle_sleep(struct weft_loop *loop, enum parking_state how, int64_t until_ns)
 {
     loop->parks++;
+    until_ns = idle_trim(loop, until_ns);
     if (how == PARKING_FUTEX) {
         sys_futex_wait(&loop->parking.state, PARKING_FUTEX, until_ns);
         return;

@@ -21,9 +21,8 @@
 #include "runtime/sched/task_ops.h"
 #include "runtime/task/stack_overflow.h"
 
-#define POLL_INTERVAL_NS 20000
-#define NUMBER_BLOCK     1024u
-#define SHARED_TURNS     256u
+#define NUMBER_BLOCK 1024u
+#define SHARED_TURNS 256u
 
 /* The count behind Task-N, taken in ranges by the loops: any thread. */
 static _Atomic uint64_t task_numbers = 1;
@@ -105,13 +104,15 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->task_factory = NULL;
     loop->task_factory_arg = NULL;
     loop->now_ns = loop->virtual_clock ? 0 : clock_now_ns();
-    loop->polled_ns = 0;
     loop->external = 0;
     spin_init(&loop->spin);
     wf_poller_init(&loop->poller);
     loop->runtime = NULL;
     loop->index = 0;
     loop->searcher = loop->private_runtime = false;
+    loop->trimmed_steps = 0;
+    loop->trim_ns = 0;
+    loop->trims_left = 0;
     loop->polls = loop->parks = loop->stolen = 0;
     loop->handler = NULL;
     loop->handler_arg = NULL;
@@ -204,7 +205,6 @@ static void loop_collect(struct weft_loop *loop)
     } else if (timers || watched) {
         int64_t now_ns = clock_now_ns();
         if (watched) { /* the callbacks are level-triggered: every turn */
-            loop->polled_ns = now_ns;
             wf_loop_poll(loop, 0);
         }
         loop->now_ns = now_ns;
@@ -449,7 +449,8 @@ int weft_loop_get_debug(const weft_loop *loop)
 }
 
 /* The owner counts plainly: another thread reads each counter as it is at some moment. */
-__attribute__((no_sanitize("thread"))) int weft_loop_get_stats(const weft_loop *loop, weft_loop_stats *ret_stats)
+__attribute__((no_sanitize("thread"))) int weft_loop_get_stats(const weft_loop *loop,
+                                                               weft_loop_stats *ret_stats)
 {
     if (!loop || !ret_stats)
         return -EINVAL;

@@ -73,16 +73,18 @@ struct weft_loop {
     void *task_factory_arg;
 
     /* What each slow look touches. */
-    int64_t now_ns;    /* the virtual clock; on the real one the latest reading */
-    int64_t polled_ns; /* when the poller was last visited */
+    int64_t now_ns; /* the virtual clock; on the real one the latest reading */
     unsigned
         external; /* work outside the loop that will come back: the virtual clock waits for it */
     struct spin spin;
     struct poller poller;
     struct runtime *runtime;
-    unsigned index;       /* in the runtime */
-    bool searcher;        /* was woken to look for spawned work, and has not looked yet */
-    bool private_runtime; /* made for this loop alone; freed with it */
+    unsigned index;         /* in the runtime */
+    bool searcher;          /* was woken to look for spawned work, and has not looked yet */
+    bool private_runtime;   /* made for this loop alone; freed with it */
+    uint64_t trimmed_steps; /* when stacks were last given back: nothing has run since */
+    int64_t trim_ns;        /* not before this time */
+    unsigned trims_left;    /* so many idle seconds until there is nothing left to give back */
     uint64_t polls, parks, stolen;
     weft_exception_handler handler;
     void *handler_arg;

@@ -212,10 +212,11 @@ static inline struct runnable *ring_steal(struct ring *victim, struct ring *thie
         if (count == 0)
             return NULL;
         claimed = ring_pack(first, first + count);
-        /* Relaxed: it takes nothing that the two loads did not, and the slots are given back by
-         * the second CAS. Acquire when it fails, for the tail as above. */
+        /* Acquire when it fails, for the tail as above. When it succeeds it takes nothing that the
+         * two loads did not, and the slots are given back by the second CAS; but C11 wants the
+         * order of success to be no weaker. */
     } while (!atomic_compare_exchange_weak_explicit(&victim->head, &head, claimed,
-                                                    memory_order_relaxed, memory_order_acquire));
+                                                    memory_order_acquire, memory_order_acquire));
 
     struct runnable *oldest = ring_slot(victim, first);
     for (uint32_t i = 1; i < count; i++)
