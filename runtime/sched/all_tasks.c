@@ -24,6 +24,7 @@ static void list_free(void *value)
 static struct task_list *list_make(struct weft_loop *loop)
 {
     long count = 0;
+    wf_loop_take_mail(loop); /* tasks that other threads made are on their way (INTR-07) */
     for (struct task *t = loop->tasks_first; t; t = t->next)
         count++;
     struct task_list *list = mem_alloc(sizeof(*list) + (size_t)count * sizeof(list->tasks[0]));
