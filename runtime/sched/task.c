@@ -119,8 +119,10 @@ static weft_task *task_create_here(struct weft_loop *loop, weft_coroutine fn, vo
     if (unlikely(!task))
         return NULL;
     task_enlist(loop, task);
-    if (eager && wf_task_start_eager(loop, task))
+    if (eager && wf_task_start_eager(loop, task)) {
+        task->future.eager_done = future_is_done(&task->future); /* EAGR-14 */
         return &task->future;
+    }
     ready_push(loop, &task->ready);
     return &task->future;
 }
