@@ -811,9 +811,9 @@ static int wait_for_call(weft_task *task)
 }
 
 static int (*const fault_calls[])(weft_task *) = {
-    create_call,     create_large_call, create_eager_call, spawn_call,        sleep_call,
-    all_tasks_call,  cancel_msg_call,   get_name_call,     set_name_call,     join_failing_call,
-    wait_for_call,
+    create_call,   create_large_call, create_eager_call, spawn_call,
+    sleep_call,    all_tasks_call,    cancel_msg_call,   get_name_call,
+    set_name_call, join_failing_call, wait_for_call,
 };
 #define FAULT_CALLS ((int)(sizeof(fault_calls) / sizeof(fault_calls[0])))
 

@@ -16,18 +16,17 @@
 #include <weft/weft.h>
 
 /* The head of a coroutine that need not use all that it is given. */
-#define COROUTINE(name)                                 \
-    static int name(__attribute__((unused)) void *arg, \
-                    __attribute__((unused)) void **result)
+#define COROUTINE(name) \
+    static int name(__attribute__((unused)) void *arg, __attribute__((unused)) void **result)
 
 /* A test that is the main task of a run on virtual time. Its body is that of a coroutine. */
-#define START_SIM(name)                                      \
-    COROUTINE(name##_main);                                  \
-    START_TEST(name)                                         \
-    {                                                        \
-        ck_assert_int_eq(sim_run(name##_main, NULL), 0);     \
-    }                                                        \
-    END_TEST                                                 \
+#define START_SIM(name)                                  \
+    COROUTINE(name##_main);                              \
+    START_TEST(name)                                     \
+    {                                                    \
+        ck_assert_int_eq(sim_run(name##_main, NULL), 0); \
+    }                                                    \
+    END_TEST                                             \
     COROUTINE(name##_main)
 
 /* The record: words with blanks between them. */
@@ -46,10 +45,10 @@ __attribute__((format(printf, 1, 2), unused)) static void trace(const char *form
 }
 
 /* Compares the record, and begins a new one. */
-#define ck_assert_trace(expected)                \
-    do {                                         \
-        ck_assert_str_eq(trace_text, expected);  \
-        trace_text[0] = '\0';                    \
+#define ck_assert_trace(expected)               \
+    do {                                        \
+        ck_assert_str_eq(trace_text, expected); \
+        trace_text[0] = '\0';                   \
     } while (0)
 
 /* What the exception handler was told: how often, and the latest. */
