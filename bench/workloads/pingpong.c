@@ -9,27 +9,24 @@
 #include "bench/workloads/cross_channel.h"
 #include "bench/workloads/workloads.h"
 
-struct local_game {
+/* One side of the game. Both sides are the same code, as the two ends of a protocol often are. */
+struct local_side {
     uint64_t rounds;
-    struct channel there, back;
+    bool serves;
+    struct channel *out, *in;
 };
 
-static int local_pong(void *arg, void **result)
+static int local_play(void *arg, void **result)
 {
     (void)result;
-    struct local_game *game = arg;
-    for (uint64_t i = 0; i < game->rounds; i++)
-        channel_send(&game->back, channel_receive(&game->there));
-    return 0;
-}
-
-static int local_ping(void *arg, void **result)
-{
-    (void)result;
-    struct local_game *game = arg;
-    for (uint64_t i = 0; i < game->rounds; i++) {
-        channel_send(&game->there, (void *)(uintptr_t)i);
-        require((uintptr_t)channel_receive(&game->back) == i);
+    struct local_side *side = arg;
+    for (uint64_t i = 0; i < side->rounds; i++) {
+        if (side->serves)
+            channel_send(side->out, (void *)(uintptr_t)i);
+        void *item = channel_receive(side->in);
+        require((uintptr_t)item == i);
+        if (!side->serves)
+            channel_send(side->out, item);
     }
     return 0;
 }
@@ -37,9 +34,10 @@ static int local_ping(void *arg, void **result)
 static void play_local(uint64_t n, void *arg)
 {
     (void)arg;
-    struct local_game game = {.rounds = n};
-    weft_task *pong = weft_create_task(local_pong, &game, NULL);
-    weft_task *ping = weft_create_task(local_ping, &game, NULL);
+    struct channel there = {0}, back = {0};
+    struct local_side pong_side = {n, false, &back, &there}, ping_side = {n, true, &there, &back};
+    weft_task *pong = weft_create_task(local_play, &pong_side, NULL);
+    weft_task *ping = weft_create_task(local_play, &ping_side, NULL);
     require(weft_join(ping, NULL) == 0);
     require(weft_join(pong, NULL) == 0);
 }
