@@ -70,9 +70,9 @@ static void handle_run(struct runnable *r, struct weft_loop *loop)
 {
     weft_handle *handle = container_of(r, struct weft_handle, timer.fire);
 
-    handle->queued = false;
     if (loop && !handle_is_cancelled(handle))
         handle_call(handle);
+    handle->queued = false; /* only now: a watcher that ends itself is given back below */
     if (!handle->watching || !loop)
         weft_handle_unref(handle);
 }
