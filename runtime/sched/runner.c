@@ -30,7 +30,7 @@ struct weft_runtime {
     pthread_t threads[RUNTIME_LOOPS_MAX]; /* under lock; [0] only in the background */
     bool ended[RUNTIME_LOOPS_MAX];        /* each written and read by its loop's thread */
     bool background;                      /* under lock */
-    bool set_event_loop; /* the first loop became its thread's current one */
+    bool set_event_loop;                  /* the first loop became its thread's current one */
     unsigned
         refused; /* loops are not started for so many spawns after a thread could not be made */
 };

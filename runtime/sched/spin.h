@@ -11,6 +11,7 @@
 #ifndef WEFT_RUNTIME_SCHED_SPIN_H
 #define WEFT_RUNTIME_SCHED_SPIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SPIN_MAX_NS    50000

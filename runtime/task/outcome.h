@@ -31,6 +31,7 @@
 #define WEFT_RUNTIME_TASK_OUTCOME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/base/atomic.h"
