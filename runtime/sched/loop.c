@@ -80,7 +80,7 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     if (!loop)
         return -ENOMEM;
     wf_fork_watch();
-    wf_error_slot_hook = current_error_slot;
+    atomic_store_explicit(&wf_error_slot_hook, current_error_slot, memory_order_relaxed);
     atomic_store_explicit(&wf_stack_owner_name, wf_task_owner_name, memory_order_relaxed);
 
     /* Field by field: a waker of the loop's earlier life may still look at the parking word (L3).

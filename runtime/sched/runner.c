@@ -30,6 +30,7 @@ struct weft_runtime {
     pthread_t threads[RUNTIME_LOOPS_MAX]; /* under lock; [0] only in the background */
     bool ended[RUNTIME_LOOPS_MAX];        /* each written and read by its loop's thread */
     bool background;                      /* under lock */
+    pthread_t opener;                     /* the thread that opened it */
     bool set_event_loop;                  /* the first loop became its thread's current one */
     unsigned
         refused; /* loops are not started for so many spawns after a thread could not be made */
@@ -178,6 +179,7 @@ static int runner_open(weft_runner *runner)
     if (!o->loop_factory) {
         weft_set_event_loop(loop); /* RUN-07, RNR-16 */
         rt->set_event_loop = true;
+        rt->opener = pthread_self();
     }
     runner->runtime = rt;
     runner->state = RUNNER_OPEN;
@@ -370,8 +372,8 @@ int weft_runner_close(weft_runner *runner)
             stop_thread(rt, i);
     if (!loop_is_closed(first))
         wf_runtime_gather_unowned(&rt->runtime, first);
-    if (rt->set_event_loop && weft_get_event_loop() == first)
-        weft_set_event_loop(NULL);
+    if (rt->set_event_loop && pthread_equal(rt->opener, pthread_self()))
+        weft_set_event_loop(NULL); /* whatever the program has set meanwhile */
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)
         weft_loop_close(rt->runtime.loops[i]);
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)

@@ -26,13 +26,15 @@ struct weft_error {
     weft_error *dying; /* while it is being freed: the next one to free */
 };
 
-struct error_slot *(*wf_error_slot_hook)(void);
+_Atomic(struct error_slot *(*)(void)) wf_error_slot_hook;
 
 static _Thread_local struct error_slot thread_slot;
 
 __attribute__((noinline)) struct error_slot *wf_error_slot(void)
 {
-    struct error_slot *slot = wf_error_slot_hook ? wf_error_slot_hook() : NULL;
+    struct error_slot *(*hook)(void) =
+        atomic_load_explicit(&wf_error_slot_hook, memory_order_relaxed);
+    struct error_slot *slot = hook ? hook() : NULL;
     return slot ? slot : &thread_slot;
 }
 

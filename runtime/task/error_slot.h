@@ -4,6 +4,7 @@
 #ifndef WEFT_RUNTIME_TASK_ERROR_SLOT_H
 #define WEFT_RUNTIME_TASK_ERROR_SLOT_H
 
+#include <stdatomic.h>
 #include <weft/error.h>
 
 struct error_slot {
@@ -11,9 +12,9 @@ struct error_slot {
     struct weft_except *handled; /* the innermost `except` block */
 };
 
-/* The slot of the running task, else of the calling thread. Set by the scheduler: NULL result means
- * thread. */
-extern struct error_slot *(*wf_error_slot_hook)(void);
+/* The slot of the running task; NULL: that of the calling thread. Set by the scheduler, to one and
+ * the same function whenever a loop is made: relaxed. */
+extern _Atomic(struct error_slot *(*)(void)) wf_error_slot_hook;
 
 /* The slot that the caller's errors go to. */
 struct error_slot *wf_error_slot(void);
