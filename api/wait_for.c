@@ -3,7 +3,8 @@
  *
  * The deadline is a timer that cancels the waiting task, as asyncio.timeout() does: when it strikes
  * while the task is suspended, the task gets WEFT_ECANCELLED out of its await, takes its own
- * request back, and turns the error into WEFT_ETIMEDOUT.
+ * request back, and turns the error into WEFT_ETIMEDOUT. Without any time, the future is cancelled
+ * and the task waits beside it, as asyncio's _cancel_and_wait() does.
  */
 #include <errno.h>
 
@@ -16,8 +17,8 @@
 /* A block of its own, since its entry may still be queued when the wait is over. */
 struct deadline {
     struct loop_timer timer;
-    struct task *task; /* NULL: the wait is over, and `fire` frees it */
-    bool struck;
+    struct task *task; /* NULL: the wait is over, and `fire` only frees */
+    bool *struck;      /* set when the block is freed by striking */
 };
 _Static_assert(sizeof(struct deadline) <= BLOCK_SMALL_BYTES, "a deadline is a small block");
 
@@ -25,42 +26,160 @@ static void deadline_fire(struct runnable *r, struct weft_loop *loop)
 {
     struct deadline *deadline = container_of(r, struct deadline, timer.fire);
     struct weft_loop *here = loop ? loop : loop_current();
+    struct task *task = deadline->task;
 
-    if (!deadline->task) {
-        block_put(&here->blocks, BLOCK_SMALL, deadline);
-        return;
+    if (loop && task) {
+        *deadline->struck = true;
+        wf_task_cancel(task, NULL);
     }
-    deadline->struck = true;
-    if (loop)
-        wf_task_cancel(deadline->task, NULL);
+    block_put(&here->blocks, BLOCK_SMALL, deadline);
 }
 
-/* The wait is over: true if the deadline struck. */
-static bool deadline_end(struct weft_loop *loop, struct deadline *deadline)
+/* The wait is over before the deadline has struck. */
+static inline void deadline_end(struct weft_loop *loop, struct deadline *deadline)
 {
-    bool struck = deadline->struck;
-
-    if (timer_is_armed(&deadline->timer.timer)) {
+    if (likely(timer_is_armed(&deadline->timer.timer))) {
         wheel_cancel(&loop->wheel, &deadline->timer.timer);
-    } else if (!struck) { /* due, and its entry still queued: that gives it back */
-        deadline->task = NULL;
-        return false;
+        block_put(&loop->blocks, BLOCK_SMALL, deadline);
+    } else {
+        deadline->task = NULL; /* due, and its entry still queued: that gives it back */
     }
-    block_put(&loop->blocks, BLOCK_SMALL, deadline);
-    return struck;
 }
 
-/* No time at all: what is done gives its outcome, anything else is cancelled and awaited (WFOR-10,
- * 11). */
-static int without_time(weft_future *future, void **ret_result)
+/* WEFT_ETIMEDOUT, with the cancellation that it was as cause (WFOR-03). */
+static int timed_out(void)
+{
+    weft_error *cancelled = weft_catch(WEFT_ECANCELLED);
+    weft_fail_from(cancelled, WEFT_ETIMEDOUT, NULL);
+    weft_error_unref(cancelled);
+    return WEFT_ETIMEDOUT;
+}
+
+/*
+ * A task that waits for a future's end beside it: a cancellation of the task ends the wait, and
+ * does not reach the future. It resumes one iteration after those who await the future. A block of
+ * its own, since the word of the end may still be on its way when the wait is over.
+ */
+struct bystander {
+    struct wait wait;
+    struct waiter waiter; /* on the future's own loop */
+    struct waker waker;   /* from elsewhere */
+    struct runnable told; /* the word of the end */
+    struct task *task;    /* NULL: the wait is over, and `told` frees */
+    bool over;            /* somebody has made the task ready */
+    bool heard;           /* `told` has run */
+    bool cancelled;
+    weft_error *error; /* the message of the cancellation; owned */
+};
+_Static_assert(sizeof(struct bystander) <= BLOCK_TASK_BYTES, "a bystander is a block");
+
+static void bystander_free(struct bystander *b)
+{
+    struct weft_loop *here = loop_current();
+    weft_error_unref(b->error);
+    block_put(here ? &here->blocks : NULL, BLOCK_TASK, b);
+}
+
+static void bystander_told(struct runnable *r, struct weft_loop *loop)
+{
+    struct bystander *b = container_of(r, struct bystander, told);
+
+    b->heard = true;
+    if (!b->task) {
+        bystander_free(b);
+    } else if (loop && !b->over) {
+        b->over = true;
+        task_unpark(loop, b->task);
+    }
+}
+
+static bool is_this_waker(const struct waker *waker, void *arg)
+{
+    return waker == arg;
+}
+
+/* Takes it from the future if it is there; else the word is on its way, or was heard. */
+static bool bystander_leave(struct bystander *b)
+{
+    struct weft_future *f = b->wait.object;
+
+    if (b->waker.loop)
+        return wf_future_remove_wakers(f, is_this_waker, &b->waker) != NULL;
+    for (struct waiter *other = f->waiters; other; other = other->next) {
+        if (other == &b->waiter) {
+            waiter_remove(f, other);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void bystander_end(struct bystander *b)
+{
+    if (b->heard || bystander_leave(b))
+        bystander_free(b);
+    else
+        b->task = NULL;
+}
+
+static bool bystander_cancel(struct wait *wait, struct task *task, weft_error *error)
+{
+    struct bystander *b = container_of(wait, struct bystander, wait);
+    if (b->over)
+        return false;
+    b->over = b->cancelled = true;
+    b->error = weft_error_ref(error);
+    task_unpark(loop_current(), task);
+    return true;
+}
+
+static void bystander_abandon(struct wait *wait, struct task *task)
+{
+    (void)task;
+    bystander_end(container_of(wait, struct bystander, wait));
+}
+
+static const struct wait_ops bystander_ops = {bystander_cancel, bystander_abandon, "future"};
+
+/* No time at all: what is done gives its outcome, anything else is cancelled and waited for
+ * (WFOR-10, WFOR-11). */
+static int without_time(struct weft_loop *loop, struct task *task, weft_future *future,
+                        void **ret_result)
 {
     if (future_is_done(future))
         return weft_await(future, ret_result);
+    struct bystander *b = block_get(&loop->blocks, BLOCK_TASK);
+    if (!b)
+        return -ENOMEM;
+    *b = (struct bystander){
+        .wait = {&bystander_ops, future}, .told.run = bystander_told, .task = task};
+    if (future_loop(future) == loop) {
+        b->waiter.ready = &b->told;
+        waiter_append(future, &b->waiter);
+    } else {
+        b->waker.loop = loop;
+        b->waker.ready = &b->told;
+        wf_future_add_waker(future, &b->waker);
+    }
     wf_future_cancel(future, NULL);
-    int rc = weft_await(future, ret_result);
-    if (rc != WEFT_ECANCELLED || weft_cancelling(weft_current_task()))
-        return rc;
-    return weft_fail_from(weft_error_current(), WEFT_ETIMEDOUT, NULL);
+    wf_park(loop, task, &b->wait);
+    bool cancelled = b->cancelled;
+    weft_error *error = b->error;
+    b->error = NULL;
+    bystander_end(b);
+    if (cancelled) {
+        if (task->must_cancel) { /* one error for all requests, with the first message (CANC-16) */
+            task->must_cancel = false;
+            weft_error_unref(task->cancel_error);
+            task->cancel_error = NULL;
+        }
+        wf_error_raise(&task->errors, error);
+        return WEFT_ECANCELLED;
+    }
+    if (task_deliver_cancel(task))
+        return WEFT_ECANCELLED;
+    int rc = weft_result(future, ret_result);
+    return rc == WEFT_ECANCELLED ? timed_out() : rc;
 }
 
 int weft_wait_for(weft_future *future, double timeout, void **ret_result)
@@ -73,7 +192,7 @@ int weft_wait_for(weft_future *future, double timeout, void **ret_result)
     if (unlikely(!future) || unlikely(isnan(timeout)))
         return -EINVAL;
     if (unlikely(timeout <= 0))
-        return without_time(future, ret_result);
+        return without_time(loop, task, future, ret_result);
     if (timeout == WEFT_FOREVER || future_is_done(future))
         return weft_await(future, ret_result);
 
@@ -84,14 +203,17 @@ int weft_wait_for(weft_future *future, double timeout, void **ret_result)
     deadline->timer.fire.run = deadline_fire;
     deadline->timer.over = false;
     deadline->task = task;
-    deadline->struck = false;
+    bool struck = false;
+    deadline->struck = &struck;
     uint16_t cancelling = task->cancelling;
     loop_arm_after(loop, &deadline->timer.timer, clock_ns(timeout));
     int rc = weft_await(future, ret_result);
-    if (likely(!deadline_end(loop, deadline)))
+    if (likely(!struck)) {
+        deadline_end(loop, deadline);
         return rc;
+    }
     /* Our own request goes back; if others asked as well, it stays a cancellation (TMO-18). */
     if (weft_uncancel(&task->future) <= cancelling && rc == WEFT_ECANCELLED)
-        return weft_fail_from(weft_error_current(), WEFT_ETIMEDOUT, NULL);
+        return timed_out();
     return rc;
 }
