@@ -32,6 +32,8 @@ static void sleep_abandon(struct wait *wait, struct task *task)
     (void)task;
     sleep->timer.loop_timer.over = true;
     wheel_cancel(&loop_current()->wheel, &sleep->timer.loop_timer.timer);
+    weft_error_unref(sleep->error);
+    sleep->error = NULL;
 }
 
 static const struct wait_ops sleep_ops = {sleep_cancel, sleep_abandon, "sleep"};
