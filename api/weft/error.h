@@ -206,6 +206,8 @@ WEFT_API weft_error *weft_error_at(const weft_error *error, size_t index); /* bo
  * weft_error_print - write the error, its causes and contexts, and the members of groups, as
  * indented lines
  *
+ * A cause hides the context beside it. What lies very deep is left out.
+ *
  * Context: any thread
  */
 WEFT_API void weft_error_print(const weft_error *error, FILE *file);

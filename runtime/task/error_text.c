@@ -34,17 +34,25 @@ const char *weft_error_name(int code)
     }
 }
 
+/* So many levels are written: a chain of errors may be longer than the stack is deep. */
+#define PRINT_DEPTH_MAX 40
+
 static void error_print_at(const weft_error *error, FILE *file, int depth, const char *relation)
 {
     const char *message = weft_error_message(error);
 
+    if (depth > PRINT_DEPTH_MAX) {
+        fprintf(file, "%*s...\n", 2 * depth, "");
+        return;
+    }
     fprintf(file, "%*s%s%s", 2 * depth, "", relation, weft_error_name(weft_error_code(error)));
     fprintf(file, ": %s\n", message ? message : weft_strerror(weft_error_code(error)));
     for (size_t i = 0; i < weft_error_count(error); i++)
         error_print_at(weft_error_at(error, i), file, depth + 1, "- ");
+    /* As in asyncio a cause hides the context, which often is the same error. */
     if (weft_error_cause(error))
         error_print_at(weft_error_cause(error), file, depth + 1, "caused by ");
-    if (weft_error_context(error))
+    else if (weft_error_context(error))
         error_print_at(weft_error_context(error), file, depth + 1, "while handling ");
 }
 
