@@ -85,8 +85,9 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
 
     /* Field by field: a waker of the loop's earlier life may still look at the parking word (L3).
      */
-    ready_init(loop);
-    loop->steps = loop->slow_at = loop->turns = loop->started = 0;
+    loop->ready_first = loop->ready_last = NULL;
+    loop->pushed = loop->steps = loop->turn_end = loop->slow_at = 0;
+    loop->turns = loop->started = 0;
     loop->current = NULL;
     atomic_store_explicit(&loop->touching.what, NULL, memory_order_relaxed);
     loop->handed = NULL;
@@ -272,22 +273,31 @@ static bool loop_turn(struct weft_loop *loop)
     /* A run that was stopped before it began has one turn (LIFE-04). */
     loop->slow_at = loop->poller.watched || loop->stopping ? 0 : loop->steps + LOOP_SLOW_STEPS;
     if (!ready_is_empty(loop)) {
-        loop->turn_last = (struct runnable *)(void *)loop->ready_end;
+        loop->turn_end = loop->pushed;
         loop->turns++;
     }
     return true;
 }
 
-static struct runnable *ready_pop(struct weft_loop *loop)
+/* Puts back what was taken out last. */
+static void ready_put_back(struct weft_loop *loop, struct runnable *r)
 {
-    struct runnable *r = loop->ready_first;
-    loop->ready_first = r->next;
-    if (!r->next)
-        loop->ready_end = &loop->ready_first;
-    if (r == loop->turn_last)
-        loop->turn_last = NULL;
-    loop->steps++;
-    return r;
+    if (ready_is_empty(loop))
+        loop->ready_last = r;
+    else
+        r->next = loop->ready_first;
+    loop->ready_first = r;
+    loop->steps--;
+}
+
+/* Takes everything out, as a chain. */
+static struct runnable *ready_take_all(struct weft_loop *loop)
+{
+    if (ready_is_empty(loop))
+        return NULL;
+    loop->ready_last->next = NULL;
+    loop->steps = loop->turn_end = loop->pushed;
+    return loop->ready_first;
 }
 
 /* The loop's own flow. */
@@ -301,21 +311,17 @@ static void loop_flow(struct weft_loop *loop)
         if (!r) {
             if (!loop_turn(loop))
                 break;
-            if (!loop->turn_last) /* stopped with nothing to run */
+            if (ready_is_empty(loop)) /* stopped with nothing to run */
                 continue;
-            r = ready_pop(loop);
+            r = ready_next(loop);
         }
         r->run(r, loop);
     }
     if (loop->handed) { /* a fatal error came first: it runs in the next run (LIFE-13) */
-        struct runnable *r = loop->handed;
+        ready_put_back(loop, loop->handed);
         loop->handed = NULL;
-        r->next = loop->ready_first;
-        if (ready_is_empty(loop))
-            loop->ready_end = &r->next;
-        loop->ready_first = r;
     }
-    loop->turn_last = NULL;
+    loop->turn_end = loop->steps;
 }
 
 /* The calling thread takes the loop; false if another runs it. */
@@ -515,16 +521,12 @@ int weft_loop_close(weft_loop *loop)
         fire->run(fire, NULL);
     }
     wf_poller_clear(&loop->poller, drop_watcher, loop);
-    struct runnable *queued = loop->ready_first;
-    ready_init(loop);
-    drop_chain(queued);
+    drop_chain(ready_take_all(loop));
     if (loop->private_runtime)
         wf_runtime_drop_pool(loop->runtime); /* LIFE-16 */
     while (loop->tasks_first)
         loop_destroy_task(loop, loop->tasks_first);
-    queued = loop->ready_first; /* callbacks of the destroyed */
-    ready_init(loop);
-    drop_chain(queued);
+    drop_chain(ready_take_all(loop)); /* callbacks of the destroyed */
     wf_loop_running = outer;
     wf_poller_close(&loop->poller);
     wf_stack_cache_fini(&loop->stacks);

@@ -8,13 +8,15 @@
  *     other threads -> inbox --drain--> ready queue --> tasks and callbacks
  *     wheel (due timers), poller (ready descriptors), ring (spawned tasks) ---^
  *
- * L1  The ready queue is first in, first out. A turn runs what was queued when it began;
- * `turn_last` is the last of these, NULL between turns. L2  Between turns the loop looks at its
- * inbox, and every LOOP_SLOW_STEPS steps, or when there is nothing to run, at timers, descriptors
- * and spawned tasks too. `slow_at` = 0 asks for that look at the next turn. L3  The memory of a
- * loop is never given back, only used for another loop: a waker that comes late finds a loop, and
- * wakes it for nothing. L4  A runnable that is run with a NULL loop was dropped: it gives back what
- * it holds.
+ * L1  The ready queue is first in, first out. What was pushed and what was run are counted, so that
+ *     the difference is its length. A turn runs what was queued when it began, up to turn_end.
+ * L2  Between turns the loop looks at its inbox, and every LOOP_SLOW_STEPS steps, or when there is
+ *     nothing to run, at timers, descriptors and spawned tasks too. `slow_at` = 0 asks for that look
+ *     at the next turn.
+ * L3  The memory of a loop is never given back, only used for another loop: a waker that comes late
+ *     finds a loop, and wakes it for nothing.
+ * L4  A runnable that is run with a NULL loop was dropped: it gives back
+ *     what it holds.
  */
 #ifndef WEFT_RUNTIME_SCHED_LOOP_H
 #define WEFT_RUNTIME_SCHED_LOOP_H
@@ -47,9 +49,10 @@ enum loop_running {
 struct weft_loop {
     /* What each step touches. */
     struct runnable *ready_first;
-    struct runnable **ready_end; /* where the next one is linked: &ready_first when empty */
-    struct runnable *turn_last;  /* L1 */
-    uint64_t steps;              /* runnables run */
+    struct runnable *ready_last; /* linked to nothing yet */
+    uint64_t pushed;             /* runnables queued so far */
+    uint64_t steps;              /* runnables run so far */
+    uint64_t turn_end;           /* steps at the end of this turn (L1) */
     uint64_t slow_at;            /* L2 */
     struct task *current;        /* NULL in callbacks */
     struct touching touching;    /* read by other threads; see outcome.h */
@@ -114,23 +117,19 @@ static inline struct weft_loop *loop_current(void)
     return wf_loop_running;
 }
 
-static inline void ready_init(struct weft_loop *loop)
-{
-    loop->ready_first = NULL;
-    loop->ready_end = &loop->ready_first;
-    loop->turn_last = NULL;
-}
-
 static inline bool ready_is_empty(const struct weft_loop *loop)
 {
-    return loop->ready_end == &loop->ready_first;
+    return loop->pushed == loop->steps;
 }
 
 static inline void ready_push(struct weft_loop *loop, struct runnable *r)
 {
-    r->next = NULL;
-    *loop->ready_end = r;
-    loop->ready_end = &r->next;
+    if (loop->pushed == loop->steps)
+        loop->ready_first = r;
+    else
+        loop->ready_last->next = r;
+    loop->ready_last = r;
+    loop->pushed++;
 }
 
 /* Queues what is in the inbox. */
@@ -148,21 +147,18 @@ static inline void loop_attend(struct weft_loop *loop)
  */
 static inline struct runnable *ready_next(struct weft_loop *loop)
 {
-    if (!loop->turn_last) {
-        if (ready_is_empty(loop) || loop->steps >= loop->slow_at || inbox_has_mail(&loop->inbox))
+    uint64_t steps = loop->steps;
+
+    if (steps == loop->turn_end) {
+        uint64_t pushed = loop->pushed;
+        if (steps == pushed || steps >= loop->slow_at || inbox_has_mail(&loop->inbox))
             return NULL;
-        /* next is the first member of a runnable, so the end of the queue is its last one. */
-        loop->turn_last = (struct runnable *)(void *)loop->ready_end;
+        loop->turn_end = pushed;
         loop->turns++;
     }
     struct runnable *r = loop->ready_first;
-    loop->ready_first = r->next;
-    if (r == loop->turn_last) {
-        loop->turn_last = NULL;
-        if (!r->next)
-            loop->ready_end = &loop->ready_first;
-    }
-    loop->steps++;
+    loop->ready_first = r->next; /* of the last one: anything, and never followed */
+    loop->steps = steps + 1;
     return r;
 }
 
