@@ -47,7 +47,7 @@ struct pool_job {
     /* Called instead of run when the pool is closed and told to drop what is queued. */
     void (*drop)(struct pool_job *job);
 
-    const void *name_of; /* the user's function, for reports of what is still running */
+    const void *name_of; /* the user's function, for reports of what still runs; not NULL */
 };
 
 /* Somebody who waits for room in the queue without blocking a thread. */

@@ -13,19 +13,17 @@
  *
  * C1  notified counts the threads that are on their way to the queue: created or woken and not yet
  *     there, or spinning, which is looking all the time. While jobs are queued and a thread is idle
- *     or may be started, notified > 0, or a sentry is posted while others are active (P3).
+ *     or may be started, notified > 0 (P3).
  * C2  So: who adds a job while notified is 0 notifies one thread, and a notified thread that takes
  *     a job and leaves others notifies the next one. A burst of trivial jobs is thus done by the
  *     threads that are awake, while jobs that block fan out to as many threads as there may be.
  * C3  A notified worker is out of the idle list before its word changes, under the lock: each
  *     notification reaches one thread, and a spurious return from the futex is nothing but that.
- * C4  At most one worker spins. At most one is the sentry: an idle one that wakes up every
- *     SENTRY_NS by itself and helps if a job has been waiting since its last look. It spares
- * trivial jobs the wake-ups of C2, which cost more than they do. C5  While a creation is in flight
- * outside the lock (starting > 0), the last live thread does not end for idleness; and the first
- * thread is created under the lock. So when a creation fails, either another thread is there for
- * the jobs, or nothing has been accepted yet (P4). C6  Nobody waits for room unless the queue is
- * full.
+ * C4  At most one worker spins.
+ * C5  While a creation is in flight outside the lock (starting > 0), the last live thread does not
+ *     end for idleness; and the first thread is created under the lock. So when a creation fails,
+ *     there is another thread for the jobs, or nothing has been accepted yet (P4).
+ * C6  Nobody waits for room unless the queue is full.
  */
 #ifndef WEFT_THREADPOOL_POOL_CORE_H
 #define WEFT_THREADPOOL_POOL_CORE_H
@@ -42,7 +40,7 @@ enum worker_word { WORKER_SLEEPS, WORKER_NOTIFIED };
 
 enum worker_place {
     WORKER_ON_ITS_WAY, /* counted in notified */
-    WORKER_ACTIVE,     /* counted in active: in a job, or about to look for the next */
+    WORKER_ACTIVE,     /* in a job, or about to look for the next */
     WORKER_IDLE,       /* in the idle list */
 };
 
@@ -51,10 +49,9 @@ enum worker_place {
 struct worker {
     alignas(CACHE_LINE) _Atomic uint32_t word; /* notifiers write it, under the lock (C3) */
 
-    alignas(
-        CACHE_LINE) _Atomic(const void *) name_of; /* of the job that it runs, or NULL; its own */
-    struct pool *pool;
-    struct worker *prev, *next;           /* all workers */
+    alignas(CACHE_LINE) struct pool *pool;
+    _Atomic(const void *) name_of; /* of the job that it runs, or NULL; the worker writes it */
+    struct worker *prev, *next;    /* all workers */
     struct worker *idle_prev, *idle_next; /* the idle ones, last come first */
     enum worker_place place;
     bool frees;            /* the pool was given up by a callback of this, its last, thread */
@@ -69,9 +66,7 @@ struct pool {
     _Atomic unsigned pushed;             /* jobs so far; spinners read it without the lock */
     unsigned popped_seen;                /* popped at some time, so that its line is left alone */
     unsigned notified;                   /* C1 */
-    unsigned active;
-    struct worker *idle;    /* last come first */
-    struct worker *sentry;  /* one of them, or NULL (C4) */
+    struct worker *idle;                 /* last come first */
     _Atomic int submit_cpu; /* where the last job came from; read without the lock, as a guess */
     bool closed;
     bool spinning; /* somebody is (C4) */
@@ -93,7 +88,6 @@ struct pool {
     unsigned num_idle;
     struct worker *workers;
     int64_t gap_ns;         /* moving average: from going idle to the next job */
-    int64_t no_sentry_ns;   /* none until then: the last one had to help */
     int64_t start_again_ns; /* no creation before it, after one failed; 0: none failed */
 
     bool ended;     /* closed, and no thread is left */

@@ -2,19 +2,25 @@
  * pool_idle.c - idle threads: how they are called to work, and how they wait for that.
  *
  *   active --> spinning --> asleep --> timed out: ends
- *      ^          |         (sentry)
- *      |          v            |
- *      +------ on its way <----+--- notified
+ *      ^          |            |
+ *      |          v            v
+ *      +------ on its way <-- notified
  *
- * A sleeper's wake-up costs some 30 us and the notifier 2 us or more, ten jobs' worth. So one idle
- * worker spins before it sleeps, if that has paid lately, and one sleeper stands sentry for jobs
- * that others are likely to get to in no time. Measured on two processors, trivial jobs:
+ * A sleeper's wake-up takes some 30 us here, and costs the notifier 2 us. So one idle worker spins
+ * before it sleeps, as long as that has paid lately. Measured on two processors whose cache lines
+ * take 0.1 us for a round trip, trivial jobs, ns for each:
  *
- *                                               one after the other   two at once   1000 at once
- *   every idle worker sleeps                          10000 ns           8000 ns         190 ns
- *   one spins                                           350 ns           1500 ns         100 ns
- *   one spins, one stands sentry                        300 ns            150 ns          80 ns
- *   and workers rest (pool_thread.c)                    320 ns            170 ns          40 ns
+ *                                  one after the other   two at once   1000 at once
+ *   every idle worker sleeps               650               1500            35
+ *   one spins                              260                160           100
+ *   and workers rest, pool_thread.c        290                170            40
+ *
+ * (In the first line no worker ever gets to sleep, for its system calls are slow enough; let the
+ * submitter pause, and it is 30000.)
+ *
+ * Tried and given up: an idle thread that wakes up every 100 us to help, so that a burst of trivial
+ * jobs need not wake anybody. It saved nothing that could be measured, and jobs that block waited
+ * for it.
  */
 #include <sched.h>
 
@@ -29,10 +35,6 @@
 
 /* The gap that counts as "spinning was in vain", in spins: one outweighs eight short ones. */
 #define GAP_MAX_SPINS 8
-
-/* How often a sentry looks, and for how long there is none after one had to help. */
-#define SENTRY_NS      INT64_C(100000)
-#define SENTRY_REST_NS INT64_C(100000000)
 
 /* ---- the idle list; with the lock held ---- */
 
@@ -52,8 +54,6 @@ static void idle_remove(struct pool *pool, struct worker *worker)
     *(worker->idle_prev ? &worker->idle_prev->idle_next : &pool->idle) = worker->idle_next;
     if (worker->idle_next)
         worker->idle_next->idle_prev = worker->idle_prev;
-    if (pool->sentry == worker)
-        pool->sentry = NULL;
     pool->num_idle--;
 }
 
@@ -71,7 +71,7 @@ _Atomic uint32_t *wf_pool_worker_notify(struct pool *pool, struct worker *worker
 
 int wf_pool_notify(struct pool *pool, struct pool_todo *todo, bool submits)
 {
-    if (pool->notified || (pool->sentry && pool->active) || !pool_queued(pool))
+    if (pool->notified || (!submits && !pool_queued(pool)))
         return 0;
 
     if (pool->idle) {
@@ -197,37 +197,10 @@ static void worker_sleep(struct worker *worker, int64_t deadline_ns)
     pool_lock(&worker->pool->lock);
 }
 
-/* Stands sentry, in the idle list, until notified or not needed any more. */
-static void worker_watch(struct worker *worker, int64_t now_ns)
-{
-    struct pool *pool = worker->pool;
-    unsigned popped, pushed;
-
-    pool->sentry = worker;
-    do {
-        popped = atomic_load_explicit(&pool->popped, memory_order_relaxed);
-        pushed = atomic_load_explicit(&pool->pushed, memory_order_relaxed);
-        now_ns += SENTRY_NS;
-        worker_sleep(worker, now_ns);
-        if (worker->place != WORKER_IDLE)
-            return;
-        if ((int)(atomic_load_explicit(&pool->popped, memory_order_relaxed) - pushed) < 0) {
-            /* A job was here at the last look and still is, or was cancelled. */
-            pool->no_sentry_ns = now_ns + SENTRY_REST_NS;
-            wf_pool_worker_notify(pool, worker);
-            return;
-        }
-        /* While there is work, and until nothing was done between two looks. */
-    } while (pool_queued(pool) ||
-             atomic_load_explicit(&pool->popped, memory_order_relaxed) != popped);
-    pool->sentry = NULL;
-}
-
 bool wf_pool_worker_idle(struct worker *worker)
 {
     struct pool *pool = worker->pool;
 
-    pool->active--;
     if (spin_pays(pool) && worker_spin(worker))
         return true;
 
@@ -235,14 +208,10 @@ bool wf_pool_worker_idle(struct worker *worker)
     worker->gap_ns = -1;
     atomic_store_explicit(&worker->word, WORKER_SLEEPS, memory_order_relaxed);
     idle_push(pool, worker);
-    if (!pool->sentry && pool->active && worker->idle_since_ns >= pool->no_sentry_ns)
-        worker_watch(worker, worker->idle_since_ns);
-    if (worker->place == WORKER_IDLE)
-        worker_sleep(worker, clock_add_ns(worker->idle_since_ns, pool->idle_timeout_ns));
+    worker_sleep(worker, clock_add_ns(worker->idle_since_ns, pool->idle_timeout_ns));
     if (worker->place == WORKER_IDLE) { /* timed out, and nobody has notified us just now */
         idle_remove(pool, worker);
         worker->place = WORKER_ACTIVE;
-        pool->active++;
         return pool->live == 1 && pool->starting; /* C5 */
     }
     if (worker->gap_ns >= 0)

@@ -6,7 +6,7 @@
 
 /* See worker_rest(). A rest is tried at every so many returns to the submitters' side, and repeated
  * as long as so many jobs have come meanwhile. */
-#define REST_NS    700
+#define REST_NS    1000
 #define REST_EVERY 32
 #define REST_JOBS  4
 
@@ -62,7 +62,6 @@ static struct pool_job *worker_take(struct worker *worker, struct pool_todo *tod
         if (arrives) {
             worker->place = WORKER_ACTIVE;
             pool->notified--;
-            pool->active++;
         }
     }
 
@@ -118,7 +117,6 @@ static void worker_leave(struct worker *worker)
     *(worker->prev ? &worker->prev->next : &pool->workers) = worker->next;
     if (worker->next)
         worker->next->prev = worker->prev;
-    pool->active--;
     pool->live--;
     wf_pool_settle(pool, &todo, &end);
 
