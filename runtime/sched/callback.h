@@ -18,6 +18,18 @@ void wf_watcher_drop(struct weft_loop *loop, void *watcher);
 int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_done_callback fn,
                             void *arg);
 
+/*
+ * Callbacks keep their future alive from its completion until they have run, and not before: a
+ * pending future that everybody has given back is freed with them. So whoever completes a shared
+ * future (one with callbacks is) calls this first: for those of its own loop, on that; and for each
+ * entry that it tells, which may be no callback.
+ */
+void wf_callbacks_hold(struct weft_future *f);
+void wf_callback_hold(struct runnable *r);
+
+/* The future is being freed: gives back callbacks that were never told. */
+void wf_callbacks_drop(struct weft_future *f);
+
 /* The callbacks of the future's own loop, for weft_future_format(). As snprintf(). */
 int wf_callbacks_format(const struct weft_future *f, char *buffer, size_t bytes);
 

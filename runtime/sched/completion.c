@@ -10,6 +10,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/base/sys.h"
+#include "runtime/sched/callback.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/task_ops.h"
@@ -63,6 +64,7 @@ void wf_future_free(struct weft_loop *here, struct weft_future *f)
                !atomic_load_explicit(&f->taken, memory_order_relaxed)) {
         f->drop(value);
     }
+    wf_callbacks_drop(f);
     weft_error_unref(f->error);
     if (future_is_task(f)) {
         wf_task_drop_name(task_of(f));
@@ -96,12 +98,13 @@ void wf_future_unref(struct weft_future *f)
     future_unref_at(loop_current(), f);
 }
 
-/* Tells one waker; afterwards it may be gone. */
+/* Tells one waker of a future that the caller holds; afterwards it may be gone. */
 static void waker_tell(struct waker *waker)
 {
     struct weft_loop *loop = waker->loop;
     struct runnable *ready = waker->ready;
 
+    wf_callback_hold(ready);
     if (!loop)
         ready->run(ready, NULL);
     else if (loop == loop_current())
@@ -123,8 +126,10 @@ static void wake_remote(struct remote_waiter *first)
 static void mail_run(struct runnable *r, struct weft_loop *loop)
 {
     struct weft_future *f = &container_of(r, struct plain_future, mail)->base;
-    if (loop)
+    if (loop) {
+        wf_callbacks_hold(f);
         wake_local(loop, f);
+    }
     wf_future_unref(f);
 }
 
@@ -132,6 +137,7 @@ static void mail_run(struct runnable *r, struct weft_loop *loop)
 static void completion_spread(struct weft_future *f, struct weft_loop *loop, bool here)
 {
     if (here) {
+        wf_callbacks_hold(f);
         wake_local(loop, f);
     } else if (loop) {
         outcome_ref(&f->outcome);
@@ -213,6 +219,7 @@ void wf_task_complete(struct weft_loop *loop, struct task *task, void *value, in
         wake_local(loop, f);
     } else {
         outcome_publish(&f->outcome, value);
+        wf_callbacks_hold(f);
         wake_local(loop, f);
         wake_remote(outcome_take_waiters(&f->outcome));
         last = outcome_unref(&f->outcome);

@@ -4,8 +4,10 @@
  * D1  A callback of the future's own loop waits in the future's list of local waiters, in the order
  * of arrival among the tasks that await it. D2  One from elsewhere waits in the remote list, with
  * the loop that it is to be queued on; one of a concurrent future from outside any loop has none,
- * and is called by the completing thread. D3  It holds a reference to the future, and is given back
- * by whoever calls, drops or removes it.
+ * and is called by the completing thread. D3  It holds a reference to the future from the
+ * completion on (callback.h), and is given back by whoever calls, drops or removes it, or frees the
+ * future. D4  A future with callbacks is shared: so the quick ways of completing and freeing it know
+ * nothing of D3.
  */
 #include <errno.h>
 
@@ -20,13 +22,15 @@ struct done_callback {
     struct weft_future *future;
     weft_done_callback fn;
     void *arg;
+    bool holds; /* D3 */
 };
 _Static_assert(sizeof(struct done_callback) <= BLOCK_SMALL_BYTES, "a callback is a small block");
 
 static void callback_free(struct done_callback *callback)
 {
     struct weft_loop *here = loop_current();
-    wf_future_unref(callback->future);
+    if (callback->holds)
+        wf_future_unref(callback->future);
     block_put(here ? &here->blocks : NULL, BLOCK_SMALL, callback);
 }
 
@@ -71,8 +75,9 @@ int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_
     callback->future = f;
     callback->fn = fn;
     callback->arg = arg;
-    wf_future_ref(f);
+    callback->holds = false;
     if (future_is_done(f) && loop) {
+        wf_callback_hold(&callback->ready);
         if (loop == here) {
             ready_push(loop, &callback->ready); /* FUT-14 */
         } else if (!wf_loop_post(loop, &callback->ready)) {
@@ -82,6 +87,7 @@ int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_
     } else if (loop && loop == future_loop(f) && loop_is_mine(loop)) {
         callback->waiter.ready = &callback->ready;
         waiter_append(f, &callback->waiter);
+        outcome_share_own(&f->outcome); /* D4 */
     } else {
         callback->waker.loop = loop;
         callback->waker.ready = &callback->ready;
@@ -98,9 +104,48 @@ int weft_add_done_callback(weft_future *future, weft_done_callback fn, void *arg
     return wf_add_done_callback_on(future, loop ? loop : future_loop(future), fn, arg);
 }
 
+static bool is_callback(const struct runnable *r)
+{
+    return r->run == callback_run || r->run == callback_run_here;
+}
+
+void wf_callback_hold(struct runnable *r)
+{
+    if (!is_callback(r))
+        return;
+    struct done_callback *callback = container_of(r, struct done_callback, ready);
+    callback->holds = true;
+    wf_future_ref(callback->future);
+}
+
+void wf_callbacks_hold(struct weft_future *f)
+{
+    for (struct waiter *w = f->waiters; w; w = w->next)
+        wf_callback_hold(w->ready);
+}
+
+void wf_callbacks_drop(struct weft_future *f)
+{
+    struct remote_waiter *remote = outcome_take_waiters(&f->outcome);
+    struct waiter *local = f->waiters;
+
+    while (local) {
+        struct runnable *r = local->ready;
+        local = local->next;
+        if (is_callback(r))
+            callback_free(container_of(r, struct done_callback, ready));
+    }
+    while (remote) {
+        struct runnable *r = container_of(remote, struct waker, link)->ready;
+        remote = remote->next;
+        if (is_callback(r))
+            callback_free(container_of(r, struct done_callback, ready));
+    }
+}
+
 static bool callback_matches(const struct runnable *r, weft_done_callback fn, const void *arg)
 {
-    if (r->run != callback_run && r->run != callback_run_here)
+    if (!is_callback(r))
         return false;
     const struct done_callback *callback = container_of(r, struct done_callback, ready);
     return callback->fn == fn && callback->arg == arg;
@@ -152,13 +197,11 @@ int weft_remove_done_callback(weft_future *future, weft_done_callback fn, void *
     if (!future || !fn || future_is_done(future))
         return 0;
     struct weft_loop *loop = future_loop(future);
-    wf_future_ref(future); /* the callbacks' references may be the last ones */
     int removed = 0;
     if (loop && loop_is_mine(loop))
         removed = remove_local(future, fn, arg);
     if (atomic_load_explicit(&future->outcome.remote, memory_order_relaxed))
         removed += remove_remote(future, fn, arg);
-    wf_future_unref(future);
     return removed;
 }
 

@@ -124,6 +124,14 @@ static inline void outcome_share(struct outcome *o, const struct touching *touch
     atomic_store_explicit(&o->bias, BIAS_SHARED, memory_order_release);
 }
 
+/* The owner, outside: gives its bias up for good, which costs it nothing but the plain operations. */
+static inline void outcome_share_own(struct outcome *o)
+{
+    /* Release, with the acquire in outcome_share(): whoever skips the rest of that sees the owner's
+     * plain uses (O4). A revoker that is at it waits in vain for us to enter, and stores the same. */
+    atomic_store_explicit(&o->bias, BIAS_SHARED, memory_order_release);
+}
+
 /* The value word. Acquire, with every store that completes: the outcome behind it is seen (O2). */
 static inline void *outcome_value(const struct outcome *o)
 {
