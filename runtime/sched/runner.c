@@ -265,17 +265,31 @@ int weft_runner_start(weft_runner *runner)
     return rc;
 }
 
-/* Asks all unfinished tasks of a loop but this one to end; adds them to the list. */
+/*
+ * Asks all unfinished tasks of a loop but this one to end; adds them to the list. Those that could
+ * not be asked, for want of memory, are not on it: nobody may wait for them, they end with their
+ * loop.
+ */
 static int cancel_all(struct weft_loop *loop, weft_task ***ret_tasks, long *ret_count)
 {
-    long count = weft_all_tasks(loop, ret_tasks);
+    weft_task **tasks = NULL;
+    long count = weft_all_tasks(loop, &tasks), asked = 0;
+    int rc = 0;
+
     if (count < 0)
         return (int)count;
-    for (long i = 0; i < count; i++)
-        if ((*ret_tasks)[i] != weft_current_task())
-            weft_cancel((*ret_tasks)[i]);
-    *ret_count = count;
-    return 0;
+    for (long i = 0; i < count; i++) {
+        int answer = tasks[i] == weft_current_task() ? 1 : weft_cancel(tasks[i]);
+        if (answer < 0) {
+            rc = answer;
+            weft_unref(tasks[i]);
+        } else {
+            tasks[asked++] = tasks[i];
+        }
+    }
+    *ret_tasks = tasks;
+    *ret_count = asked;
+    return rc;
 }
 
 static void await_leftovers(weft_task **tasks, long count)
@@ -299,10 +313,16 @@ static int wind_down(void *arg, void **result)
     weft_task **tasks[RUNTIME_LOOPS_MAX] = {NULL};
     long counts[RUNTIME_LOOPS_MAX] = {0};
     unsigned loops = rt->runtime.loops_started;
+    struct weft_loop *here = loop_current();
+    struct runnable *unowned;
     int rc = 0;
 
     (void)result;
-    for (unsigned i = 0; i < loops; i++) {
+    /* Last the own loop, which first takes what no loop has begun: now that spawners elsewhere have
+     * been told, that has an end. */
+    for (unsigned i = loops; i-- > 0;) {
+        while (i == 0 && (unowned = wf_runtime_find_work(here)))
+            ready_push(here, unowned);
         int failed = cancel_all(rt->runtime.loops[i], &tasks[i], &counts[i]);
         if (failed)
             rc = failed;
@@ -371,7 +391,7 @@ int weft_runner_close(weft_runner *runner)
         if (i > 0 || rt->background)
             stop_thread(rt, i);
     if (!loop_is_closed(first))
-        wf_runtime_gather_unowned(&rt->runtime, first);
+        wf_runtime_end_unowned(&rt->runtime, first);
     if (rt->set_event_loop && pthread_equal(rt->opener, pthread_self()))
         weft_set_event_loop(NULL); /* whatever the program has set meanwhile */
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)

@@ -12,6 +12,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/sched/future_ops.h"
+#include "runtime/sched/scheduler.h"
 #include "runtime/sched/task_ops.h"
 
 /* How many a loop takes from the overflow list into its ring at once. */
@@ -209,20 +210,31 @@ void wf_runtime_pass_search(struct weft_loop *loop)
     }
 }
 
-void wf_runtime_gather_unowned(struct runtime *runtime, struct weft_loop *loop)
+/* A task that will not begin. */
+static void runtime_end(struct weft_loop *loop, struct runnable *r)
 {
+    runtime_bind(loop, r);
+    container_of(r, struct task, ready)->must_cancel = true;
+    wf_task_start(r, loop);
+}
+
+void wf_runtime_end_unowned(struct runtime *runtime, struct weft_loop *loop)
+{
+    struct weft_loop *outer = loop_current();
+    wf_loop_running = loop; /* the closing thread stands in for the loop's */
     for (unsigned i = 0; i < runtime->loops_max; i++) {
         struct weft_loop *other = runtime_loop(runtime, i);
         struct runnable *r;
         while (other && (r = ring_pop(&other->ring)))
-            runtime_bind(loop, r);
+            runtime_end(loop, r);
     }
     struct runnable *r = overflow_close(&runtime->overflow);
     while (r) {
         struct runnable *next = r->next;
-        runtime_bind(loop, r);
+        runtime_end(loop, r);
         r = next;
     }
+    wf_loop_running = outer;
 }
 
 void wf_runtime_drop_pool(struct runtime *runtime)

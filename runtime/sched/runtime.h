@@ -71,8 +71,8 @@ void wf_runtime_idle_leave(struct weft_loop *loop);
 /* The loop has other work now: an order to search that it was given goes to another loop. */
 void wf_runtime_pass_search(struct weft_loop *loop);
 
-/* All loops have stopped: tasks that none has taken become this loop's, to be destroyed with it. */
-void wf_runtime_gather_unowned(struct runtime *runtime, struct weft_loop *loop);
+/* All loops have stopped: tasks that none has taken become this loop's, and end as cancelled. */
+void wf_runtime_end_unowned(struct runtime *runtime, struct weft_loop *loop);
 
 /* A private runtime's loop is closing: its pool is given up. */
 void wf_runtime_drop_pool(struct runtime *runtime);
