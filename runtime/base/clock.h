@@ -17,6 +17,17 @@ static inline int64_t clock_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* The longest tick of CLOCK_MONOTONIC_COARSE: 100 Hz, the slowest that Linux can be built with. */
+#define CLOCK_COARSE_TICK_NS 10000000
+
+/* A time that is not before now, and at most one tick after it; cheaper than now. */
+static inline int64_t clock_coarse_after_ns(void)
+{
+    struct timespec before;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &before);
+    return (int64_t)before.tv_sec * 1000000000 + before.tv_nsec + CLOCK_COARSE_TICK_NS;
+}
+
 /*
  * The first nanosecond that is not early: the smallest whose clock_seconds() reaches seconds. (A
  * plain ceil() makes 67000001 of 0.067, because the product is inexact.) Below 0 it may be one

@@ -36,7 +36,8 @@
 #include "runtime/task/task.h"
 #include "runtime/time/wheel.h"
 
-#define LOOP_SLOW_STEPS 64
+#define LOOP_SLOW_STEPS    64
+#define LOOP_LONG_LIMIT_NS INT64_C(100000000)
 
 struct runtime;
 
@@ -168,15 +169,26 @@ static inline int64_t loop_now_ns(const struct weft_loop *loop)
     return loop->virtual_clock ? loop->now_ns : clock_now_ns();
 }
 
-/* Arms a timer to go off so long from now; cheap when it is cancelled soon. */
-static inline void loop_arm_after(struct weft_loop *loop, struct timer *timer, int64_t timeout_ns)
+/* Arms a timer to go off so long from now. Nobody expects it to be cancelled. */
+static inline void loop_arm(struct weft_loop *loop, struct timer *timer, int64_t timeout_ns)
 {
-    if (loop->virtual_clock)
-        wheel_arm(&loop->wheel, timer, clock_add_ns(loop->now_ns, timeout_ns));
-    else
-        wheel_arm_after(&loop->wheel, timer, timeout_ns);
     if (timeout_ns <= 0)
         loop_attend(loop);
+    wheel_arm(&loop->wheel, timer, clock_add_ns(loop_now_ns(loop), timeout_ns));
+}
+
+/*
+ * As loop_arm(), for a time limit that is mostly not reached. A long one gets its deadline at the loop's next reading
+ * of the clock, which costs it nothing if it is cancelled before. A step of another task may delay that reading; so
+ * the kernel's coarse clock bounds it: the deadline is never early, and at most a tick (10 ms) of that clock late.
+ */
+static inline void loop_arm_limit(struct weft_loop *loop, struct timer *timer, int64_t timeout_ns)
+{
+    if (loop->virtual_clock || timeout_ns < LOOP_LONG_LIMIT_NS)
+        loop_arm(loop, timer, timeout_ns);
+    else
+        wheel_arm_within(&loop->wheel, timer, timeout_ns,
+                         clock_add_ns(clock_coarse_after_ns(), timeout_ns));
 }
 
 /* A timer of the loop: when it is due, `fire` is queued. */

@@ -44,7 +44,7 @@ static int sleep_for(struct weft_loop *loop, struct task *task, double delay)
         .wait = {&sleep_ops, NULL},
         .timer = {.loop_timer.fire.run = wf_timer_wake, .task = task},
     };
-    loop_arm_after(loop, &sleep.timer.loop_timer.timer, clock_ns(delay));
+    loop_arm(loop, &sleep.timer.loop_timer.timer, clock_ns(delay));
     wf_park(loop, task, &sleep.wait);
     wheel_cancel(&loop->wheel, &sleep.timer.loop_timer.timer);
     if (unlikely(task->must_cancel)) {

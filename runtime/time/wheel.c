@@ -265,6 +265,8 @@ struct timer *wf_wheel_advance(struct wheel *w, int64_t now_ns)
     for (struct timer *t = list_take(&w->pending), *next; t; t = next) {
         next = t->next;
         t->when_ns = clock_add_ns(w->now_ns, t->when_ns);
+        if (t->when_ns > t->limit_ns)
+            t->when_ns = t->limit_ns;
         if (t->when_ns <= w->now_ns)
             sorter_add(&h.sorter, t);
         else

@@ -28,6 +28,7 @@ struct timer {
     struct timer *prev, *next; /* the circular list it is on; next is NULL when not armed */
     int64_t when_ns;   /* absolute deadline; while pending: the timeout; in a list head: W4 */
     uint64_t sequence; /* order of arming, breaks ties between equal deadlines */
+    int64_t limit_ns;  /* while pending: the deadline is no later than this */
 };
 
 struct wheel {
@@ -129,15 +130,26 @@ static inline void wheel_arm(struct wheel *w, struct timer *t, int64_t when_ns)
 }
 
 /*
+ * As wheel_arm_after() below, but at limit_ns at the latest, should the next advance be long in
+ * coming: a deadline from a cheap clock that is behind, plus what it can be behind by.
+ */
+static inline void wheel_arm_within(struct wheel *w, struct timer *t, int64_t timeout_ns,
+                                    int64_t limit_ns)
+{
+    t->when_ns = timeout_ns;
+    t->limit_ns = limit_ns;
+    t->sequence = w->sequence++;
+    timer_list_push(&w->pending, t);
+}
+
+/*
  * Arms an unarmed timer to fire timeout_ns after the next advance: no clock need be read for the
  * many timeouts that are cancelled before the loop sleeps, and as the reading follows the arming,
  * the timer is never early. Negative timeouts count as deadlines in the past.
  */
 static inline void wheel_arm_after(struct wheel *w, struct timer *t, int64_t timeout_ns)
 {
-    t->when_ns = timeout_ns;
-    t->sequence = w->sequence++;
-    timer_list_push(&w->pending, t);
+    wheel_arm_within(w, t, timeout_ns, CLOCK_NEVER);
 }
 
 /* Disarms a timer; one that is not armed is left alone. */
