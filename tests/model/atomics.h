@@ -10,6 +10,7 @@
 #define WEFT_TESTS_MODEL_ATOMICS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef enum {

@@ -2,24 +2,30 @@
  * explore.c - runs a model's threads as coroutines, through every list of choices.
  *
  * Control is with one coroutine or with the explorer's own stack at a time. A coroutine that comes
- * to an operation calls schedule(), which chooses who goes on, itself included; when it is chosen
- * it performs the operation. Nothing else is a point where others may come in: plain code has no
- * effect on them.
+ * to an operation calls explore_step(), which lets schedule() choose who goes on, itself included;
+ * when it is chosen it performs the operation. Plain code has no effect on others.
+ *
+ * Nor have loads, and whatever value a load may get, it may get later, too, since the stores do not
+ * go away. So it is enough if all loads of a thread come right before its next operation that
+ * others can notice, and nobody comes in between: explore_step() asks only after such an operation.
+ * That makes the states several times fewer, and loses no execution (memory_test.c compares). Loads
+ * that must get the newest value count as noticeable. A membarrier makes the moment of any load
+ * matter; models with one set every_step.
  */
 #include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
 
+#include "tests/model/explore.h"
 #include "tests/model/memory.h"
-#include "tests/model/model.h"
 
 enum {
     STACK_BYTES = 64 * 1024,
     TRACES_PRINTED = 100,
-    STEPS_MAX = 400, /* of one execution: more, and it is taken to have no end */
+    STEPS_MAX = 120,     /* of one execution: more, and it is taken to have no end */
+    ACCESSES_MAX = 1000, /* likewise, to plain data */
     CHOICES_MAX = 1000,
     STATES_MAX = 30 * 1000 * 1000,
 };
@@ -33,6 +39,7 @@ struct coroutine {
     const struct model_semaphore *semaphore; /* WAITS_SEMAPHORE */
     const volatile void *word;               /* WAITS_FUTEX */
     unsigned stores_needed;                  /* WAITS_STORE */
+    bool has_acted;                          /* done something that others can notice: see above */
 };
 
 struct choice {
@@ -60,6 +67,7 @@ static jmp_buf failed;
 static bool starting;  /* threads run up to their first operation, one after the other */
 static bool abandoned; /* the rest of this execution is known */
 static unsigned steps;
+static unsigned accesses;
 static unsigned preemptions;
 
 static struct choice choices[CHOICES_MAX];
@@ -72,7 +80,6 @@ static uint64_t seen_count;
 
 static struct trace traces[STEPS_MAX];
 static unsigned trace_count;
-static struct model_site *sites;
 
 /* ---- Choices and states ---- */
 
@@ -82,7 +89,7 @@ unsigned explore_choose(unsigned count)
         return 0;
     if (choice_depth == choice_count) {
         if (choice_count == CHOICES_MAX)
-            explore_fail("more than %d choices", CHOICES_MAX);
+            explore_give_up("choices", CHOICES_MAX);
         choices[choice_count++] = (struct choice){.taken = 0, .count = (uint16_t)count};
     }
     return choices[choice_depth++].taken;
@@ -161,6 +168,8 @@ static bool state_is_new(void)
     }
     if (model->preemptions_max)
         hash ^= (preemptions * 8 + current) * UINT64_C(0x9e3779b97f4a7c15);
+    if (seen_count == STATES_MAX)
+        explore_give_up("states", STATES_MAX);
     if (seen_count * 2 >= seen_size)
         grow_states();
     return insert_state(hash ? hash : 1);
@@ -177,21 +186,35 @@ static void go_to(unsigned thread)
                 thread ? &coroutines[thread].context : &explorer);
 }
 
-void explore_fail(const char *format, ...)
+/* Abandon this execution and all others. Does not return. */
+static void stop(const char *what)
 {
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(result.what, sizeof(result.what), format, arguments);
-    va_end(arguments);
-    result.violated = true;
+    snprintf(result.what, sizeof(result.what), "%s", what);
     if (current == 0)
         longjmp(failed, 1);
     go_to(0);
     abort();
 }
 
-/* The thread at hand comes to an operation, waits, or is done: choose who goes on. */
+void explore_violated(const char *what)
+{
+    result.violated = true;
+    stop(what);
+}
+
+void explore_give_up(const char *what, unsigned limit)
+{
+    char text[80];
+
+    snprintf(text, sizeof(text), "more than %u %s", limit, what);
+    result.too_large = true;
+    stop(text);
+}
+
+/*
+ * The thread at hand comes to an operation, waits, or is done: choose who goes on. It must not call
+ * this twice without adding to its history in between: the second state would count as seen.
+ */
 static void schedule(void)
 {
     unsigned candidates[MODEL_THREADS];
@@ -202,8 +225,6 @@ static void schedule(void)
         go_to(0);
         return;
     }
-    if (++steps > STEPS_MAX)
-        explore_fail("no end after %d steps", STEPS_MAX);
     /* The first alternative is to stay with the thread at hand: it costs no switch. */
     for (unsigned i = 0; i <= thread_count; i++) {
         unsigned thread = i == 0 ? current : i;
@@ -215,7 +236,7 @@ static void schedule(void)
     }
     if (count == 0) {
         if (!all_done)
-            explore_fail("every thread waits");
+            explore_violated("every thread waits");
         abandoned = choice_depth == choice_count && !state_is_new();
         go_to(0);
         return;
@@ -244,6 +265,11 @@ static void coroutine_main(void)
     abort(); /* nobody goes on with a thread that is done */
 }
 
+static bool is_over(void)
+{
+    return result.violated || result.too_large;
+}
+
 /* Run a part of an execution on the explorer's own stack; false if it found a violation. */
 static bool attempt(void (*part)(void))
 {
@@ -261,6 +287,7 @@ static void start_thread(unsigned thread)
     memory_begin(thread);
     c->run = model->threads[thread - 1];
     c->status = READY;
+    c->has_acted = true;
     getcontext(&c->context);
     c->context.uc_stack.ss_sp = stacks[thread - 1];
     c->context.uc_stack.ss_size = STACK_BYTES;
@@ -271,22 +298,23 @@ static void start_thread(unsigned thread)
 /* Run one execution to its end, to a violation, or until it is abandoned. */
 static void execute(void)
 {
-    memory_reset();
+    memory_reset(model->c11_release_sequences);
     current = 0;
     choice_depth = 0;
     steps = 0;
+    accesses = 0;
     preemptions = 0;
     trace_count = 0;
     abandoned = false;
     if (!attempt(model->setup))
         return;
     starting = true;
-    for (unsigned i = 1; i <= thread_count && !result.violated; i++)
+    for (unsigned i = 1; i <= thread_count && !is_over(); i++)
         start_thread(i);
     starting = false;
-    if (!result.violated)
+    if (!is_over())
         schedule();
-    if (result.violated || abandoned)
+    if (is_over() || abandoned)
         return;
     for (unsigned i = 1; i <= thread_count; i++)
         memory_end(i);
@@ -311,20 +339,98 @@ void model_explore(const struct model *explored, const struct model_mutation *pl
     do {
         execute();
         result.steps += steps;
-        if (!result.violated && seen_count > STATES_MAX) {
-            result.violated = true;
-            snprintf(result.what, sizeof(result.what), "more than %d states", STATES_MAX);
-        }
-    } while (!result.violated && next_choices());
+    } while (!is_over() && next_choices());
     result.states = seen_count;
     *ret_result = result;
 }
 
-/* ---- Operations ---- */
+/* ---- What operations ask of the explorer: explore.h ---- */
+
+unsigned explore_current(void)
+{
+    return current;
+}
+
+const struct model_mutation *explore_mutation(void)
+{
+    return mutation;
+}
+
+void explore_step(void)
+{
+    struct coroutine *self = &coroutines[current];
+
+    if (current == 0)
+        return;
+    if (++steps > STEPS_MAX)
+        explore_violated("it has no end");
+    if (self->has_acted || model->every_step)
+        schedule();
+    self->has_acted = false;
+}
+
+void explore_accessed(void)
+{
+    if (++accesses > ACCESSES_MAX)
+        explore_violated("it has no end");
+}
+
+void explore_acted(void)
+{
+    coroutines[current].has_acted = true;
+}
+
+static void wait_until(enum status status)
+{
+    coroutines[current].status = status;
+    schedule();
+    coroutines[current].status = READY;
+    coroutines[current].has_acted = false;
+}
+
+void explore_wait_for_semaphore(const struct model_semaphore *semaphore)
+{
+    coroutines[current].semaphore = semaphore;
+    wait_until(WAITS_SEMAPHORE);
+}
+
+void explore_wait_for_stores(unsigned needed)
+{
+    coroutines[current].stores_needed = needed;
+    wait_until(WAITS_STORE);
+}
+
+void explore_wait_for_futex(const volatile void *word)
+{
+    coroutines[current].word = word;
+    wait_until(WAITS_FUTEX);
+    memory_remember(current, 1);
+}
+
+void explore_wake_futex(const volatile void *word)
+{
+    memory_remember(current, 1);
+    for (unsigned i = 1; i <= thread_count; i++) {
+        if (coroutines[i].status == WAITS_FUTEX && coroutines[i].word == word) {
+            coroutines[i].status = READY;
+            memory_remember(i, current);
+            memory_remember(current, i);
+        }
+    }
+}
+
+void explore_membarrier(void)
+{
+    if (!model->every_step)
+        explore_violated("a membarrier in a model without every_step");
+    memory_barrier();
+}
+
+/* ---- Traces ---- */
 
 static const char *const order_names[] = {"relaxed", "acquire", "release", "acq_rel", "seq_cst"};
 
-static void note(const struct model_site *site, const char *what)
+void explore_note(const struct model_site *site, const char *what)
 {
     if (trace_count < STEPS_MAX)
         traces[trace_count++] =
@@ -352,228 +458,4 @@ void model_print_trace(void)
         printf("\n");
     }
     printf("%s\n", result.what);
-}
-
-static void learn_site(struct model_site *site, memory_order order, memory_order failure_order)
-{
-    site->order = order;
-    site->failure_order = failure_order;
-    if (site->known || current == 0)
-        return;
-    struct model_site **at = &sites;
-    while (*at && (strcmp((*at)->function, site->function) < 0 ||
-                   (strcmp((*at)->function, site->function) == 0 && (*at)->line < site->line)))
-        at = &(*at)->next;
-    site->known = true;
-    site->next = *at;
-    *at = site;
-}
-
-struct model_site *model_sites(void)
-{
-    return sites;
-}
-
-/* The bug planted here, if there is one. */
-static enum model_fault fault_at(const struct model_site *site)
-{
-    return mutation && mutation->site == site && current != 0 ? mutation->fault : MODEL_SOUND;
-}
-
-static memory_order order_at(const struct model_site *site, memory_order order)
-{
-    return fault_at(site) == MODEL_ORDER ? mutation->order : order;
-}
-
-static void step(void)
-{
-    if (current != 0)
-        schedule();
-}
-
-static uint64_t load(struct model_site *site, const volatile void *object, unsigned bytes,
-                     memory_order order)
-{
-    step();
-    uint64_t value = memory_load(current, object, bytes, order, false);
-    note(site, NULL);
-    return value;
-}
-
-static void store(struct model_site *site, volatile void *object, unsigned bytes, uint64_t value,
-                  memory_order order)
-{
-    step();
-    memory_store(current, object, bytes, value, order);
-    note(site, NULL);
-}
-
-uint64_t model_load(struct model_site *site, const volatile void *object, unsigned bytes,
-                    memory_order order)
-{
-    learn_site(site, order, order);
-    if (fault_at(site) == MODEL_SKIP)
-        return 0;
-    return load(site, object, bytes, order_at(site, order));
-}
-
-void model_store(struct model_site *site, volatile void *object, unsigned bytes, uint64_t value,
-                 memory_order order)
-{
-    learn_site(site, order, order);
-    if (fault_at(site) == MODEL_SKIP)
-        return;
-    store(site, object, bytes, value, order_at(site, order));
-}
-
-static memory_order load_half(memory_order order)
-{
-    return order == memory_order_acq_rel   ? memory_order_acquire
-           : order == memory_order_release ? memory_order_relaxed
-                                           : order;
-}
-
-static memory_order store_half(memory_order order)
-{
-    return order == memory_order_acq_rel   ? memory_order_release
-           : order == memory_order_acquire ? memory_order_relaxed
-                                           : order;
-}
-
-uint64_t model_rmw(struct model_site *site, volatile void *object, unsigned bytes,
-                   enum model_rmw operation, uint64_t operand, memory_order order)
-{
-    learn_site(site, order, order);
-    if (fault_at(site) == MODEL_SKIP)
-        return load(site, object, bytes, load_half(order));
-    if (fault_at(site) == MODEL_SPLIT) {
-        uint64_t old = load(site, object, bytes, load_half(order));
-        uint64_t value = operation == MODEL_ADD   ? old + operand
-                         : operation == MODEL_SUB ? old - operand
-                         : operation == MODEL_AND ? (old & operand)
-                         : operation == MODEL_OR  ? (old | operand)
-                                                  : operand;
-        store(site, object, bytes, value & (UINT64_MAX >> (64 - 8 * bytes)), store_half(order));
-        return old;
-    }
-    step();
-    uint64_t old = memory_rmw(current, object, bytes, operation, operand, order_at(site, order));
-    note(site, NULL);
-    return old;
-}
-
-bool model_cas(struct model_site *site, volatile void *object, unsigned bytes, uint64_t *expected,
-               uint64_t desired, memory_order order, memory_order failure_order)
-{
-    learn_site(site, order, failure_order);
-    if (fault_at(site) == MODEL_SPLIT) {
-        uint64_t seen = load(site, object, bytes, load_half(order));
-        if (seen != *expected) {
-            *expected = seen;
-            return false;
-        }
-        store(site, object, bytes, desired, store_half(order));
-        return true;
-    }
-    if (fault_at(site) == MODEL_FAILURE_ORDER)
-        failure_order = mutation->order;
-    step();
-    bool swapped =
-        memory_cas(current, object, bytes, expected, desired, order_at(site, order), failure_order);
-    note(site, NULL);
-    return swapped;
-}
-
-void model_yield(void)
-{
-    struct coroutine *self = &coroutines[current];
-
-    self->stores_needed = memory_spin(current);
-    self->status = WAITS_STORE;
-    schedule();
-    self->status = READY;
-}
-
-/* ---- What models state ---- */
-
-void model_require_that(bool holds, const char *text)
-{
-    if (!holds)
-        explore_fail("not so: %s", text);
-}
-
-unsigned model_stores(void)
-{
-    return memory_stores();
-}
-
-void model_data_read(const void *data)
-{
-    if (!memory_data_read(current, data))
-        explore_fail("data race: a read in thread %u", current);
-}
-
-void model_data_write(const void *data)
-{
-    if (!memory_data_write(current, data))
-        explore_fail("data race: a write in thread %u", current);
-}
-
-/* ---- The operating system ---- */
-
-void model_semaphore_post(struct model_semaphore *semaphore)
-{
-    step();
-    semaphore->count++;
-    memory_remember(current, (uintptr_t)semaphore);
-    note(NULL, "posts a semaphore");
-}
-
-void model_semaphore_wait(struct model_semaphore *semaphore)
-{
-    struct coroutine *self = &coroutines[current];
-
-    self->semaphore = semaphore;
-    self->status = WAITS_SEMAPHORE;
-    schedule();
-    self->status = READY;
-    semaphore->count--;
-    memory_remember(current, (uintptr_t)semaphore);
-    note(NULL, "waited for a semaphore");
-}
-
-void model_futex_wait(const volatile void *word, uint32_t value)
-{
-    struct coroutine *self = &coroutines[current];
-
-    step();
-    /* The kernel looks at the word itself: relaxed, but never stale. */
-    if (memory_load(current, word, sizeof(value), memory_order_relaxed, true) != value)
-        return;
-    note(NULL, "waits on a futex");
-    self->word = word;
-    self->status = WAITS_FUTEX;
-    schedule();
-    note(NULL, "was woken");
-}
-
-void model_futex_wake(const volatile void *word)
-{
-    step();
-    note(NULL, "wakes a futex");
-    memory_remember(current, 1);
-    for (unsigned i = 1; i <= thread_count; i++) {
-        if (coroutines[i].status == WAITS_FUTEX && coroutines[i].word == word) {
-            coroutines[i].status = READY;
-            memory_remember(i, current);
-            memory_remember(current, i);
-        }
-    }
-}
-
-void model_membarrier(void)
-{
-    step();
-    memory_barrier();
-    note(NULL, "membarrier");
 }

@@ -1,20 +1,18 @@
 /*
- * memory.c - stores, views, clocks and the order of the sequentially consistent operations.
+ * memory.c - stores and views: what each operation may read, and where its store may go.
  */
 #include "tests/model/memory.h"
 
 #include <string.h>
 
-enum { NONE = 0, HASH_SLOTS = 256 };
+#include "tests/model/races.h"
+#include "tests/model/seq_cst.h"
+
+enum { NONE = MEMORY_NONE, HASH_SLOTS = 256 };
 
 /* For each object, the number of a store; NONE: the first one. */
 struct view {
     uint8_t store[MEMORY_OBJECTS];
-};
-
-/* For each thread, how many of its steps are known. */
-struct clock {
-    uint16_t at[MEMORY_THREADS];
 };
 
 /* What a release hands to the acquire that reads it. */
@@ -27,8 +25,10 @@ struct store {
     uint64_t value;
     uint64_t identity; /* the same in every execution in which it is made: thread and step */
     uint8_t position;  /* in modification order */
+    uint8_t thread;
     bool is_rmw;
-    bool releases; /* whether `released` holds anything beyond this store itself */
+    bool continues; /* it carries on what its thread released before, as in C11 */
+    bool releases;  /* whether `released` holds anything beyond this store itself */
     struct knowledge released;
 };
 
@@ -38,22 +38,6 @@ struct object {
     bool touched; /* in this execution */
     uint8_t count;
     uint8_t order[MEMORY_STORES + 1]; /* numbers of stores, oldest first */
-};
-
-struct seq_cst {
-    uint8_t object;
-    uint8_t read;    /* number of the store, or NONE */
-    uint8_t written; /* likewise */
-    uint8_t thread;
-    uint16_t step;
-    uint64_t reaches; /* the events that are after this one in the order, itself included */
-};
-
-struct data {
-    const void *address;
-    unsigned writer;
-    uint16_t written_at;
-    uint16_t read_at[MEMORY_THREADS];
 };
 
 struct thread {
@@ -73,11 +57,8 @@ static unsigned store_count;
 static struct object objects[MEMORY_OBJECTS];
 static unsigned object_count;
 static uint8_t object_slots[HASH_SLOTS]; /* by address: number + 1 */
-static struct seq_cst events[MEMORY_SEQ_CST];
-static unsigned event_count;
-static struct data data_cells[MEMORY_DATA];
-static unsigned data_count;
 static struct thread threads[MEMORY_THREADS];
+static bool c11_release_sequences;
 static struct memory_trace last;
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -96,25 +77,28 @@ static bool releases(memory_order order)
     return order >= memory_order_release;
 }
 
-void memory_reset(void)
+void memory_reset(bool c11)
 {
+    c11_release_sequences = c11;
     for (unsigned i = 0; i < object_count; i++)
         objects[i].touched = false;
     store_count = 0;
-    event_count = 0;
-    data_count = 0;
+    seq_cst_reset();
+    races_reset();
     memset(threads, 0, sizeof(threads));
 }
 
 static unsigned new_store(uint64_t value, uint64_t identity)
 {
     if (store_count == MEMORY_STORES)
-        explore_fail("more than %d stores", MEMORY_STORES);
+        explore_give_up("stores", MEMORY_STORES);
     unsigned number = ++store_count;
     struct store *s = &stores[number];
     s->value = value;
     s->identity = identity;
+    s->thread = 0;
     s->is_rmw = false;
+    s->continues = false;
     s->releases = false;
     return number;
 }
@@ -126,7 +110,7 @@ static struct object *object_of(const volatile void *address, unsigned bytes)
         slot = (slot + 1) % HASH_SLOTS;
     if (!object_slots[slot]) {
         if (object_count == MEMORY_OBJECTS)
-            explore_fail("more than %d atomic objects", MEMORY_OBJECTS);
+            explore_give_up("atomic objects", MEMORY_OBJECTS);
         objects[object_count].address = address;
         objects[object_count].touched = false;
         object_slots[slot] = (uint8_t)++object_count;
@@ -148,7 +132,7 @@ static unsigned index_of(const struct object *o)
     return (unsigned)(o - objects);
 }
 
-static unsigned position_of(unsigned store)
+unsigned memory_position(unsigned store)
 {
     return store == NONE ? 0 : stores[store].position;
 }
@@ -156,11 +140,9 @@ static unsigned position_of(unsigned store)
 static void join(struct knowledge *into, const struct knowledge *from)
 {
     for (unsigned i = 0; i < object_count; i++)
-        if (position_of(from->view.store[i]) > position_of(into->view.store[i]))
+        if (memory_position(from->view.store[i]) > memory_position(into->view.store[i]))
             into->view.store[i] = from->view.store[i];
-    for (unsigned i = 0; i < MEMORY_THREADS; i++)
-        if (from->clock.at[i] > into->clock.at[i])
-            into->clock.at[i] = from->clock.at[i];
+    clock_join(&into->clock, &from->clock);
 }
 
 void memory_begin(unsigned thread)
@@ -178,74 +160,43 @@ void memory_end(unsigned thread)
 /* The oldest store that the thread may read. */
 static unsigned oldest(const struct thread *t, const struct object *o)
 {
-    return position_of(t->seen.view.store[index_of(o)]);
+    return memory_position(t->seen.view.store[index_of(o)]);
 }
 
-/*
- * The neighbours that a sequentially consistent event would have in the order (M3): it reads
- * `read` (or NONE) and, when `writes`, takes the position `position`. False if it closes a cycle;
- * else, with `commit`, it is added.
- */
-static bool order_event(unsigned thread, const struct object *o, unsigned read, bool writes,
-                        unsigned position, unsigned written, bool commit)
+/* The event that a sequentially consistent operation would be (M3). */
+static struct seq_cst_event event_of(unsigned thread, const struct object *o, unsigned read,
+                                     bool writes, unsigned position)
 {
     const struct thread *t = &threads[thread];
-    const struct clock *released =
-        read != NONE && stores[read].releases ? &stores[read].released.clock : &t->seen.clock;
-    uint64_t before = 0;
-    uint64_t after = 0;
 
-    for (unsigned i = 0; i < event_count; i++) {
-        const struct seq_cst *e = &events[i];
-        uint64_t bit = UINT64_C(1) << i;
-        if (t->seen.clock.at[e->thread] >= e->step || released->at[e->thread] >= e->step)
-            before |= bit; /* happens before */
-        if (e->object != index_of(o))
-            continue;
-        if (writes && e->written != NONE) {
-            if (position_of(e->written) < position)
-                before |= bit; /* modification order */
-            else
-                after |= bit;
-        }
-        if (writes && e->read != NONE && position_of(e->read) < position)
-            before |= bit; /* it read what this one overwrites */
-        if (read != NONE && e->written != NONE && position_of(e->written) > position_of(read))
-            after |= bit; /* this one reads what it overwrites */
-    }
-    uint64_t reaches = 0;
-    for (unsigned i = 0; i < event_count; i++)
-        if (after >> i & 1)
-            reaches |= events[i].reaches;
-    if (reaches & before)
-        return false;
-    if (!commit)
-        return true;
-
-    if (event_count == MEMORY_SEQ_CST)
-        explore_fail("more than %d sequentially consistent operations", MEMORY_SEQ_CST);
-    unsigned number = event_count++;
-    reaches |= UINT64_C(1) << number;
-    events[number] = (struct seq_cst){
-        .object = (uint8_t)index_of(o),
-        .read = (uint8_t)read,
-        .written = (uint8_t)written,
-        .thread = (uint8_t)thread,
-        .step = (uint16_t)(t->seen.clock.at[thread]),
-        .reaches = reaches,
+    return (struct seq_cst_event){
+        .object = index_of(o),
+        .thread = thread,
+        .seen = &t->seen.clock,
+        .acquired = read != NONE && stores[read].releases ? &stores[read].released.clock : NULL,
+        .read = read,
+        .writes = writes,
+        .position = position,
+        .written = store_count + 1,
     };
-    for (unsigned i = 0; i < number; i++)
-        if (events[i].reaches & before)
-            events[i].reaches |= reaches;
-    return true;
+}
+
+static void commit_event(unsigned thread, const struct object *o, unsigned read, bool writes,
+                         unsigned position, memory_order order)
+{
+    struct seq_cst_event event = event_of(thread, o, read, writes, position);
+
+    if (thread != 0 && order == memory_order_seq_cst)
+        seq_cst_add(&event);
 }
 
 /* Whether the event may come to be; anything but seq_cst always may. */
 static bool allowed(unsigned thread, const struct object *o, unsigned read, bool writes,
                     unsigned position, memory_order order)
 {
-    return thread == 0 || order != memory_order_seq_cst ||
-           order_event(thread, o, read, writes, position, NONE, false);
+    struct seq_cst_event event = event_of(thread, o, read, writes, position);
+
+    return thread == 0 || order != memory_order_seq_cst || seq_cst_allows(&event);
 }
 
 static void take(unsigned thread, struct object *o, unsigned store, memory_order order)
@@ -283,10 +234,16 @@ static unsigned put(unsigned thread, struct object *o, unsigned position, uint64
     o->count++;
     o->order[position] = (uint8_t)number;
     s->position = (uint8_t)position;
+    s->thread = (uint8_t)thread;
     s->is_rmw = read != NONE;
     t->seen.view.store[index_of(o)] = (uint8_t)number;
 
-    bool carries = read != NONE && stores[read].releases;
+    const struct store *previous = &stores[o->order[position - 1]];
+    if (c11_release_sequences && previous->continues && previous->thread != thread)
+        explore_give_up("writers of one object with C11's release sequences", 1);
+    bool carries = previous->releases &&
+                   (read != NONE || (c11_release_sequences && previous->thread == thread));
+    s->continues = carries && read == NONE;
     s->releases = releases(order) || t->has_fenced || carries;
     if (s->releases) {
         if (releases(order))
@@ -294,7 +251,7 @@ static unsigned put(unsigned thread, struct object *o, unsigned position, uint64
         else
             s->released = t->fenced;
         if (carries)
-            join(&s->released, &stores[read].released);
+            join(&s->released, &previous->released);
     }
     t->fresh = 0;
     last.did_write = true;
@@ -340,8 +297,8 @@ uint64_t memory_load(unsigned thread, const volatile void *object, unsigned byte
         t->looked_when = 0;
     t->looked_at |= bit;
     take(thread, o, store, order);
-    if (thread != 0 && order == memory_order_seq_cst)
-        order_event(thread, o, store, false, 0, NONE, true);
+    last.was_forced = latest;
+    commit_event(thread, o, store, false, 0, order);
     return stores[store].value;
 }
 
@@ -362,8 +319,7 @@ void memory_store(unsigned thread, volatile void *object, unsigned bytes, uint64
             candidates[count++] = i;
     }
     unsigned position = candidates[explore_choose(count)];
-    if (order == memory_order_seq_cst)
-        order_event(thread, o, NONE, true, position, store_count + 1, true);
+    commit_event(thread, o, NONE, true, position, order);
     put(thread, o, position, value, NONE, order);
 }
 
@@ -382,8 +338,7 @@ static void modify(unsigned thread, struct object *o, unsigned position, uint64_
     unsigned read = o->order[position];
 
     take(thread, o, read, order);
-    if (thread != 0 && order == memory_order_seq_cst)
-        order_event(thread, o, read, true, position + 1, store_count + 1, true);
+    commit_event(thread, o, read, true, position + 1, order);
     put(thread, o, position + 1, value, read, order);
 }
 
@@ -441,8 +396,7 @@ bool memory_cas(unsigned thread, volatile void *object, unsigned bytes, uint64_t
         return true;
     }
     take(thread, o, store, failure_order);
-    if (thread != 0 && failure_order == memory_order_seq_cst)
-        order_event(thread, o, store, false, 0, NONE, true);
+    commit_event(thread, o, store, false, 0, failure_order);
     *expected = stores[store].value;
     return false;
 }
@@ -469,39 +423,14 @@ void memory_barrier(void)
     last = (struct memory_trace){0};
 }
 
-static struct data *data_of(const void *address)
-{
-    for (unsigned i = 0; i < data_count; i++)
-        if (data_cells[i].address == address)
-            return &data_cells[i];
-    if (data_count == MEMORY_DATA)
-        explore_fail("more than %d plain objects", MEMORY_DATA);
-    data_cells[data_count] = (struct data){.address = address};
-    return &data_cells[data_count++];
-}
-
-/* Plain accesses belong to the thread's next step: what it has released so far says nothing of
- * them. */
 bool memory_data_read(unsigned thread, const void *address)
 {
-    struct data *d = data_of(address);
-    const struct clock *clock = &threads[thread].seen.clock;
-
-    d->read_at[thread] = (uint16_t)(clock->at[thread] + 1);
-    return d->writer == thread || clock->at[d->writer] >= d->written_at;
+    return races_read(thread, &threads[thread].seen.clock, address);
 }
 
 bool memory_data_write(unsigned thread, const void *address)
 {
-    struct data *d = data_of(address);
-    const struct clock *clock = &threads[thread].seen.clock;
-    bool ordered = d->writer == thread || clock->at[d->writer] >= d->written_at;
-
-    for (unsigned i = 0; i < MEMORY_THREADS; i++)
-        ordered = ordered && (i == thread || clock->at[i] >= d->read_at[i]);
-    d->writer = thread;
-    d->written_at = (uint16_t)(clock->at[thread] + 1);
-    return ordered;
+    return races_write(thread, &threads[thread].seen.clock, address);
 }
 
 unsigned memory_spin(unsigned thread)

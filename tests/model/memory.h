@@ -9,7 +9,9 @@
  * M1  Modification order is not the order of execution: a store goes anywhere behind the oldest
  *     store that its thread may read, but never between a read-modify-write and what it read.
  * M2  A read-modify-write reads a store and takes the place right behind it. It passes on the view
- *     that this store released, besides what it releases itself (release sequences of C++20).
+ *     that this store released, besides what it releases itself: the release sequences of C++20.
+ *     In C11 a thread's plain stores right behind its own release do, too; a model may ask for that
+ *     (c11_release_sequences), for objects that one thread writes.
  * M3  Sequentially consistent operations have one total order that agrees with happens-before (as
  *     in C11; C++20 asks a little less, for POWER), modification order and reads-before. It is kept
  *     as a graph: a choice that would close a cycle in it is not offered. The order of execution
@@ -31,21 +33,25 @@ enum {
     MEMORY_THREADS = 5,
     MEMORY_OBJECTS = 64,
     MEMORY_STORES = 255,
-    MEMORY_SEQ_CST = 64,
+    MEMORY_SEQ_CST = 128,
     MEMORY_DATA = 64,
 };
+
+/* Stores have numbers, from 1. */
+enum { MEMORY_NONE = 0 };
 
 /* What an operation read and wrote, for traces. */
 struct memory_trace {
     uint64_t read;
     uint64_t written;
-    unsigned age; /* how many newer stores there were than the one read */
+    unsigned age;    /* how many newer stores there were than the one read */
+    bool was_forced; /* it had to read the newest */
     bool did_read;
     bool did_write;
 };
 
 /* Forget everything: the next execution begins. */
-void memory_reset(void);
+void memory_reset(bool c11_release_sequences);
 
 /* A thread begins with all that thread 0 knows; at the end thread 0 knows all that they did. */
 void memory_begin(unsigned thread);
@@ -75,6 +81,8 @@ bool memory_data_write(unsigned thread, const void *data);
  * no more than that it would see what it has seen.
  */
 unsigned memory_spin(unsigned thread);
+/* Where a store is in modification order; MEMORY_NONE stands for the first. */
+unsigned memory_position(unsigned store);
 /* How many stores there have been. */
 unsigned memory_stores(void);
 struct memory_trace memory_last(void);
@@ -86,7 +94,8 @@ void memory_remember(unsigned thread, uint64_t what);
 
 /* Supplied by the explorer: one of `count` alternatives, 0 to count - 1. */
 unsigned explore_choose(unsigned count);
-/* Supplied by the explorer: a violation, or a model that is too large. Does not return. */
-void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Supplied by the explorer: the model has more of something than there is room for. Does not
+ * return. */
+void explore_give_up(const char *what, unsigned limit);
 
 #endif

@@ -132,8 +132,10 @@ static void store_x_barrier_load_y(void)
     r[0] = LOAD(y);
 }
 
-static const struct model sb_barrier = {
-    .setup = setup, .threads = {store_x_barrier_load_y, store_y_load_x}, .check = record};
+static const struct model sb_barrier = {.setup = setup,
+                                        .threads = {store_x_barrier_load_y, store_y_load_x},
+                                        .check = record,
+                                        .every_step = true};
 
 /* SB: a membarrier on one side is a fence on both. */
 START_TEST(asymmetric_barrier)
@@ -479,6 +481,47 @@ START_TEST(preemption_bound)
 }
 END_TEST
 
+static void push_and_count(void)
+{
+    unsigned old = LOAD(x);
+
+    while (!atomic_compare_exchange_strong_explicit(&x, &old, old + 1, stores, loads))
+        continue;
+    r[0] = LOAD(y);
+    STORE(y, old + 1);
+    r[1] = LOAD(x);
+}
+
+static void spin_and_store(void)
+{
+    while (LOAD(y) == 0)
+        model_yield();
+    STORE(x, 5);
+}
+
+static struct model mixed = {
+    .setup = setup, .threads = {push_and_count, push_and_count, spin_and_store}, .check = record};
+
+/* Keeping loads together with what follows them loses no execution. */
+START_TEST(reduction_is_complete)
+{
+    static const memory_order orders[][2] = {
+        {memory_order_relaxed, memory_order_relaxed},
+        {memory_order_release, memory_order_acquire},
+        {memory_order_seq_cst, memory_order_seq_cst},
+    };
+    for (unsigned i = 0; i < 3; i++) {
+        mixed.every_step = true;
+        struct model_result all = explore(&mixed, orders[i][0], orders[i][1]);
+        mixed.every_step = false;
+        struct model_result reduced = explore(&mixed, orders[i][0], orders[i][1]);
+        ck_assert(!all.violated && !all.too_large);
+        ck_assert_uint_eq(reduced.executions, all.executions);
+        ck_assert_uint_lt(reduced.states, all.states);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("model/memory");
@@ -499,6 +542,7 @@ int main(void)
     tcase_add_test(tcase, data_races);
     tcase_add_test(tcase, lost_wakes);
     tcase_add_test(tcase, preemption_bound);
+    tcase_add_test(tcase, reduction_is_complete);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }

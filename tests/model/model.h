@@ -38,6 +38,8 @@ struct model {
     void (*threads[MODEL_THREADS])(void); /* NULL: fewer */
     void (*check)(void);                  /* after each execution that ended, or NULL */
     unsigned preemptions_max;             /* 0: any number */
+    bool c11_release_sequences;           /* M2 of memory.h */
+    bool every_step;                      /* others may come in before loads, too: explore.c */
 };
 
 /* A bug planted at one place. */
@@ -57,6 +59,7 @@ struct model_mutation {
 
 struct model_result {
     bool violated;
+    bool too_large;      /* given up: nothing is known */
     uint64_t executions; /* completed ones */
     uint64_t states;
     uint64_t steps; /* including repeated ones */

@@ -16,8 +16,9 @@ bool mutants_sound(const struct model *model)
     struct model_result result;
 
     model_explore(model, NULL, &result);
-    if (result.violated) {
-        printf("%s: VIOLATED: %s\n", model->name, result.what);
+    if (result.violated || result.too_large) {
+        printf("%s: %s: %s\n", model->name, result.violated ? "VIOLATED" : "TOO LARGE",
+               result.what);
         model_print_trace();
         return false;
     }
@@ -143,6 +144,11 @@ static void try_mutant(const struct model *const *models, const struct model_mut
         model_explore(models[i], mutation, &result);
         if (result.violated)
             break;
+        if (result.too_large) {
+            printf("WRONG: too large %s (%s: %s)\n", name, models[i]->name, result.what);
+            total->wrong++;
+            return;
+        }
     }
     total->wrong += result.violated == listed;
     total->caught += result.violated;
