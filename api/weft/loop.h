@@ -44,8 +44,8 @@ typedef struct weft_loop_options {
  */
 WEFT_API weft_loop *weft_new_event_loop(const weft_loop_options *options);
 
-/* Frees a loop, closing it first if need be; futures and tasks of it may live on.
- * -WEFT_ELOOPRUNNING... 0. */
+/* Frees a loop, closing it first if need be; futures and tasks of it may live on. 0 or
+ * WEFT_ELOOPRUNNING. */
 WEFT_API int weft_loop_free(weft_loop *loop);
 
 /* The loop that is executing the caller; NULL with errno -WEFT_ENOLOOP. asyncio: get_running_loop()

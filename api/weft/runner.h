@@ -80,7 +80,8 @@ WEFT_API int weft_runner_run(weft_runner *runner, weft_coroutine main, void *arg
  * weft_runner_start - run the runtime in the background, all loops on threads of their own
  *
  * For an existing program that submits with weft_run_coroutine_threadsafe() to
- * weft_runner_get_loop().
+ * weft_runner_get_loop(). Its loops run until weft_runner_close(): a weft_loop_stop() there ends a
+ * turn and not the loop; so does a fatal error, which is reported.
  *
  * Context: any thread
  * Return:  0; WEFT_ECLOSED; WEFT_ELOOPRUNNING if it runs already; -EAGAIN when no thread can be
