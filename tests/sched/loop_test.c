@@ -103,7 +103,7 @@ END_TEST
 
 static int note_and_queue(void *word)
 {
-    trace(word);
+    note(word);
     return weft_call_soon(loop, note, "queued", NULL);
 }
 
