@@ -366,10 +366,11 @@ END_TEST
 COROUTINE(no_thread_main)
 {
     _Atomic int calls = 0;
-    wf_fault_arm(FAULT_THREAD, 1, EAGAIN, false);
+    wf_fault_arm(FAULT_THREAD, 1, EAGAIN, true);
     errno = 0;
     ck_assert_ptr_null(weft_to_thread(count_call, (void *)&calls));
     ck_assert_int_eq(errno, EAGAIN);
+    wf_fault_reset();
     ck_assert_int_eq(weft_join(weft_to_thread(count_call, (void *)&calls), NULL), 0);
     ck_assert_int_eq(calls, 1);
     return 0;
