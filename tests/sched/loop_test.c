@@ -499,6 +499,52 @@ START_TEST(a_closed_loop_refuses_work)
 }
 END_TEST
 
+static int not_told(weft_future *future, void *arg)
+{
+    (void)future;
+    (void)arg;
+    ck_abort_msg("a callback ran on a closed loop");
+    return 0;
+}
+
+static void drop_value(void *value)
+{
+    (*(int *)value)++;
+}
+
+static void *use_after_close(void *futures)
+{
+    weft_future **f = futures;
+    int value;
+    ck_assert_int_eq(weft_future_set_result(f[0], &value), 0);
+    ck_assert_int_eq(weft_cancel(f[1]), 1);
+    for (int i = 0; i < 4; i++) {
+        ck_assert(weft_done(f[i]));
+        weft_unref(f[i]);
+    }
+    return NULL;
+}
+
+/* Futures and tasks outlive their loop: another thread completes them, with nobody left to tell,
+ * and drops the last references (MULT-05, MULT-08). */
+START_TEST(references_outlive_the_loop)
+{
+    pthread_t thread;
+    int dropped = 0;
+    weft_loop *gone = virtual_loop();
+    weft_future *f[] = {weft_future_new(gone), weft_future_new(gone),
+                        weft_create_task_on(gone, never, NULL, NULL), weft_future_new(gone)};
+    weft_add_done_callback(f[0], not_told, NULL);
+    weft_future_set_drop(f[3], drop_value);
+    weft_future_set_result(f[3], &dropped);
+    run_once(gone);
+    ck_assert_int_eq(weft_loop_free(gone), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, use_after_close, f), 0);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(dropped, 1);
+}
+END_TEST
+
 /* ---- one iteration ---- */
 
 static int drain(void *arg)
@@ -829,6 +875,7 @@ static Suite *loop_suite(void)
         close_does_not_wait_for_the_pool,
         close_ends_the_pools_threads,
         a_closed_loop_refuses_work,
+        references_outlive_the_loop,
         an_iteration_has_an_order,
         a_self_queueing_callback_starves_nobody,
         a_self_queueing_callback_lets_mail_in,
