@@ -3,11 +3,12 @@
  *
  *     loop: call made --> pool: fn runs --> loop's inbox --> loop: the future is done
  *
- * C1  A call is one block: the future, and the job. It has a reference for its user and one for the
- * job, which whoever ends the job gives back: the thread that ran it, the loop that it came home
- * to, the canceller. C2  The outcome is written by the pool thread and reaches the loop through its
- * inbox; so the future is completed by its own loop (EXEC-19). With no loop, or a closed one, the
- * pool thread completes it.
+ * C1  A call is one block: the future, and the job. It has a reference for its user and one
+ *     for the job, which whoever ends the job gives back: the thread that ran it, the loop
+ *     that it came home to, the canceller.
+ * C2  The outcome is written by the pool thread and reaches the loop through its inbox; so
+ *     the future is completed by its own loop (EXEC-19). With no loop, or a closed one, the
+ *     pool thread completes it.
  */
 #include <errno.h>
 

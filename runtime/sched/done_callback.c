@@ -1,13 +1,15 @@
 /*
  * done_callback.c - functions that are called when a future is done.
  *
- * D1  A callback of the future's own loop waits in the future's list of local waiters, in the order
- * of arrival among the tasks that await it. D2  One from elsewhere waits in the remote list, with
- * the loop that it is to be queued on; one of a concurrent future from outside any loop has none,
- * and is called by the completing thread. D3  It holds a reference to the future from the
- * completion on (callback.h), and is given back by whoever calls, drops or removes it, or frees the
- * future. D4  A future with callbacks is shared: so the quick ways of completing and freeing it know
- * nothing of D3.
+ * D1  A callback of the future's own loop waits in the future's list of local waiters, in the
+ *     order of arrival among the tasks that await it.
+ * D2  One from elsewhere waits in the remote list, with the loop that it is to be queued on;
+ *     one of a concurrent future from outside any loop has none, and is called by the
+ *     completing thread.
+ * D3  It holds a reference to the future from the completion on (callback.h), and is given
+ *     back by whoever calls, drops or removes it, or frees the future.
+ * D4  A future with callbacks is shared: so the quick ways of completing and freeing it know
+ *     nothing of D3.
  */
 #include <errno.h>
 

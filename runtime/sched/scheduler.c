@@ -6,10 +6,12 @@
  *                     --switch--> the loop                    (a callback, or a slow look: loop.c)
  *     ending task     --call----> a new task on the same stack (no switch at all)
  *
- * S1  A task that suspends publishes nothing that another thread could act on before the switch: it
- * can only be resumed by its own loop's thread, which is here. S2  Callbacks of the user run on the
- * loop's own stack; small steps of ours run on whatever stack is at hand. S3  An eagerly started
- * task's first suspension returns to its starter, not to the ready queue.
+ * S1  A task that suspends publishes nothing that another thread could act on before the
+ *     switch: it can only be resumed by its own loop's thread, which is here.
+ * S2  Callbacks of the user run on the loop's own stack; small steps of ours run on whatever
+ *     stack is at hand.
+ * S3  An eagerly started task's first suspension returns to its starter, not to the ready
+ *     queue.
  */
 #include "runtime/sched/scheduler.h"
 

@@ -11,12 +11,15 @@
  * Who may run at the same time, once shared: everything with everything. While biased: the owner
  * alone.
  *
- * O1  value leaves PENDING once. Who moves it writes the rest of the outcome; nobody changes it
- * afterwards. O2  Who reads a value that is done sees the whole outcome and all that its completer
- * did before. O3  Each remote waiter is signalled exactly once, or taken back by the one who added
- * it, never both. O4  While biased, remote is empty, and no other thread is inside the future: so
- * the owner needs no read-modify-write. A revoker goes on only when the owner is outside (or will
- * see that it is shared).
+ * O1  value leaves PENDING once. Who moves it writes the rest of the outcome; nobody changes
+ *     it afterwards.
+ * O2  Who reads a value that is done sees the whole outcome and all that its completer did
+ *     before.
+ * O3  Each remote waiter is signalled exactly once, or taken back by the one who added it,
+ *     never both.
+ * O4  While biased, remote is empty, and no other thread is inside the future: so the owner
+ *     needs no read-modify-write. A revoker goes on only when the owner is outside (or will
+ *     see that it is shared).
  *
  * The owner says in a word of its loop which future it is inside (touching). Owner: store touching,
  * load bias. Revoker: store bias, membarrier, load touching. The barrier that the owner leaves out

@@ -13,12 +13,12 @@
  * because its metadata lives with the slab and not on it.
  *
  * S1  A stack belongs to exactly one of: a task, one cache, the depot.
- * S2  A cache is used by its loop's thread alone; a stack may be put into another cache than the
- *     one it came from.
- * S3  stack_get() and stack_put() look at no more than the stack's metadata, never at the stack.
- *     What is below `top` when a stack is handed out is undefined.
- * S4  The stack that was put last stays in its cache until the next call on that cache. So a flow
- *     may put the very stack that it runs on, and leave it by the next switch.
+ * S2  A cache is used by its loop's thread alone; a stack may be put into another cache than
+ *     the one it came from.
+ * S3  stack_get() and stack_put() look at no more than the stack's metadata, never at the
+ *     stack. What is below `top` when a stack is handed out is undefined.
+ * S4  The stack that was put last stays in its cache until the next call on that cache. So a
+ *     flow may put the very stack that it runs on, and leave it by the next switch.
  */
 #ifndef WEFT_RUNTIME_TASK_STACK_H
 #define WEFT_RUNTIME_TASK_STACK_H

@@ -5,7 +5,8 @@
  * task, to whoever holds it (its maker, then the ring, then the taker).
  *
  * T1  A task is in a ready queue at most once: `ready` is its only entry.
- * T2  While it is suspended, `wait` says on what, and exactly one party will make it ready again.
+ * T2  While it is suspended, `wait` says on what, and exactly one party will make it ready
+ *     again.
  * T3  It has a stack from its first step to its last; it never changes loops in between.
  * T4  Until it is done its loop holds a reference.
  */
