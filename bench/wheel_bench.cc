@@ -288,7 +288,7 @@ template <class Q> void random_sleeps(benchmark::State &state)
             fired += queue.fire(now_ns);
         }
     }
-    if (fired != timers.size() * state.iterations())
+    if (fired != timers.size() * (size_t)state.iterations())
         state.SkipWithError("timers were lost");
     state.SetItemsProcessed((int64_t)fired);
 }
@@ -310,7 +310,7 @@ template <class Q> void equal_sleeps(benchmark::State &state)
         queue.fire(0);
         fired += queue.fire(queue.next_ns());
     }
-    if (fired != timers.size() * state.iterations())
+    if (fired != timers.size() * (size_t)state.iterations())
         state.SkipWithError("timers were lost");
     state.SetItemsProcessed((int64_t)fired);
 }

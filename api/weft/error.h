@@ -56,8 +56,9 @@ WEFT_BEGIN
  * weft_strerror - the text of an error code, never NULL
  * @code: negative, from this header or -errno
  *
- * Context: any thread; the text is valid for ever for weft's own codes, else until the thread's
- * next call Return:  a text asyncio: str(exception)
+ * Context: any thread; the text is valid for ever
+ * Return:  a text
+ * asyncio: str(exception)
  */
 WEFT_API const char *weft_strerror(int code);
 

@@ -141,8 +141,9 @@ WEFT_API int weft_exception(weft_future *future, weft_error **ret_error);
  *
  * Context:      a task
  * Cancellation: cancels the future, and returns when that one has ended
- * Return:       0; the future's error; WEFT_ECANCELLED; WEFT_ENOTASK; WEFT_ESELFAWAIT; -EINVAL for
- * NULL asyncio:      await future
+ * Return:       0; the future's error; WEFT_ECANCELLED; WEFT_ENOTASK; WEFT_ESELFAWAIT; -EINVAL
+ *               for NULL
+ * asyncio:      await future
  */
 WEFT_API int weft_await(weft_future *future, void **ret_result);
 
@@ -159,8 +160,8 @@ WEFT_API int weft_join(weft_future *future, void **ret_result);
  *
  * Context: any thread
  * Return:  0; the future's error; WEFT_ECANCELLED; WEFT_ETIMEDOUT if the time is over (the future
- * goes on); -EINVAL for a not-a-number time-out; -ENOMEM asyncio:
- * concurrent.futures.Future.result(timeout)
+ *          goes on); -EINVAL for a not-a-number time-out; -ENOMEM
+ * asyncio: concurrent.futures.Future.result(timeout)
  */
 WEFT_API int weft_future_wait(weft_future *future, double timeout, void **ret_result);
 

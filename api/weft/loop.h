@@ -40,7 +40,8 @@ typedef struct weft_loop_options {
  *
  * Context: any thread
  * Return:  to be closed with weft_loop_close() and given back with weft_loop_free(); NULL with
- * errno set asyncio: new_event_loop()
+ *          errno set
+ * asyncio: new_event_loop()
  */
 WEFT_API weft_loop *weft_new_event_loop(const weft_loop_options *options);
 
@@ -65,8 +66,8 @@ WEFT_API int weft_set_event_loop(weft_loop *loop);
  *
  * Context: the thread that is to run the loop
  * Return:  0; WEFT_ELOOPRUNNING (this loop, or another in this thread); WEFT_ELOOPCLOSED; a fatal
- * error (WEFT_EINTERRUPTED, WEFT_ESYSTEMEXIT) that left a callback or task; -ENOMEM asyncio:
- * loop.run_forever()
+ *          error (WEFT_EINTERRUPTED, WEFT_ESYSTEMEXIT) that left a callback or task; -ENOMEM
+ * asyncio: loop.run_forever()
  */
 WEFT_API int weft_loop_run_forever(weft_loop *loop);
 
@@ -75,9 +76,10 @@ WEFT_API int weft_loop_run_forever(weft_loop *loop);
  * @future: borrowed, of this loop
  *
  * Context: the thread that is to run the loop
- * Return:  0; the future's error; WEFT_ELOOPSTOPPED if the loop was stopped first (a later run can
- * finish it); -EINVAL for NULL or a future of another loop; as weft_loop_run_forever() asyncio:
- * loop.run_until_complete(future)
+ * Return:  0; the future's error; WEFT_ELOOPSTOPPED if the loop was stopped first (a later run
+ *          can finish it); -EINVAL for NULL or a future of another loop; as
+ *          weft_loop_run_forever()
+ * asyncio: loop.run_until_complete(future)
  */
 WEFT_API int weft_loop_run_until_complete(weft_loop *loop, weft_future *future, void **ret_result);
 

@@ -44,7 +44,8 @@ typedef struct weft_runner {
  *
  * Context: any thread that runs no loop
  * Return:  0; what main returned; WEFT_ELOOPRUNNING inside a loop; WEFT_ELOOPSTOPPED; -EINVAL;
- * -ENOMEM asyncio: asyncio.run(main())
+ *          -ENOMEM
+ * asyncio: asyncio.run(main())
  */
 WEFT_API int weft_run(weft_coroutine main, void *arg, void **ret_result);
 
@@ -71,7 +72,8 @@ WEFT_API int weft_runner_init(weft_runner *runner, const weft_runner_options *op
  *
  * Context: a thread that runs no loop, one at a time
  * Return:  as weft_run(); WEFT_ECLOSED after close; WEFT_ELOOPRUNNING when it was started in the
- * background asyncio: Runner.run(coro)
+ *          background
+ * asyncio: Runner.run(coro)
  */
 WEFT_API int weft_runner_run(weft_runner *runner, weft_coroutine main, void *arg,
                              void **ret_result);
@@ -85,7 +87,8 @@ WEFT_API int weft_runner_run(weft_runner *runner, weft_coroutine main, void *arg
  *
  * Context: any thread
  * Return:  0; WEFT_ECLOSED; WEFT_ELOOPRUNNING if it runs already; -EAGAIN when no thread can be
- * made; -ENOMEM asyncio: a thread that calls loop.run_forever()
+ *          made; -ENOMEM
+ * asyncio: a thread that calls loop.run_forever()
  */
 WEFT_API int weft_runner_start(weft_runner *runner);
 

@@ -38,9 +38,9 @@ typedef struct weft_task_options {
  * Never suspends the caller, never runs any of the body (unless eager).
  *
  * Context: any loop
- * Return:  owned by the caller; NULL with errno -WEFT_ENOLOOP, EINVAL, ENOMEM or -WEFT_ELOOPCLOSED
- * (and arg_drop was not called: arg is still the caller's) asyncio: asyncio.create_task(coro,
- * name=..., eager_start=...)
+ * Return:  owned by the caller; NULL with errno -WEFT_ENOLOOP, EINVAL, ENOMEM or
+ *          -WEFT_ELOOPCLOSED (and arg_drop was not called: arg is still the caller's)
+ * asyncio: asyncio.create_task(coro, name=..., eager_start=...)
  */
 WEFT_API weft_task *weft_create_task(weft_coroutine fn, void *arg,
                                      const weft_task_options *options);
@@ -91,8 +91,10 @@ WEFT_API weft_task *weft_current_task(void);
  * weft_current_task_of - the task that another loop is executing
  * @loop: any
  *
- * Context: loop, or a thread that knows that the loop is not running (else the answer may be out of
- * date) Return:  borrowed; NULL if that loop is not executing a task asyncio: current_task(loop)
+ * Context: loop, or a thread that knows that the loop is not running (else the answer may be out
+ *          of date)
+ * Return:  borrowed; NULL if that loop is not executing a task
+ * asyncio: current_task(loop)
  */
 WEFT_API weft_task *weft_current_task_of(weft_loop *loop);
 

@@ -22,9 +22,10 @@ WEFT_BEGIN
  *
  * Context:      any loop
  * Cancellation: cancelled while waiting for room, the call fails with ECANCELED and nothing was
- * submitted Return:       owned by the caller; NULL with errno -WEFT_ENOLOOP, -WEFT_ESHUTDOWN,
- * ECANCELED, EINVAL, ENOMEM, or EAGAIN when no thread can be made asyncio: asyncio.to_thread(fn,
- * arg)
+ *               submitted
+ * Return:       owned by the caller; NULL with errno -WEFT_ENOLOOP, -WEFT_ESHUTDOWN, ECANCELED,
+ *               EINVAL, ENOMEM, or EAGAIN when no thread can be made
+ * asyncio:      asyncio.to_thread(fn, arg)
  */
 WEFT_API weft_future *weft_to_thread(weft_coroutine fn, void *arg);
 
@@ -97,8 +98,8 @@ WEFT_API int weft_loop_shutdown_default_executor(weft_loop *loop, double timeout
  *
  * Context: any thread
  * Return:  a concurrent future, owned by the caller; NULL with errno -WEFT_ELOOPCLOSED (arg_drop
- * has been called then), EINVAL or ENOMEM (arg is still the caller's) asyncio:
- * run_coroutine_threadsafe(coro, loop)
+ *          has been called then), EINVAL or ENOMEM (arg is still the caller's)
+ * asyncio: run_coroutine_threadsafe(coro, loop)
  */
 WEFT_API weft_future *weft_run_coroutine_threadsafe(weft_coroutine fn, void *arg, weft_loop *loop);
 

@@ -94,7 +94,7 @@ static inline void *cross_receive(struct cross_channel *channel)
     if (word == CROSS_EMPTY) {
         if (cross_wait(channel, CROSS_EMPTY, CROSS_RECEIVER, &item))
             return item;
-        word = atomic_load_explicit(&channel->word, memory_order_acquire);
+        /* It has changed, and cross_wait() saw what was before (acquire). */
     }
     item = channel->item;
     /* Release, with the acquire in cross_send(): the item has been read. Acquire: a sender's

@@ -30,8 +30,8 @@ static uint64_t n_grown(uint64_t n, int64_t took_ns)
         growth = GROWTH_MAX;
     if (growth < GROWTH_MIN)
         growth = GROWTH_MIN;
-    uint64_t batches = (uint64_t)((double)(n / N_MULTIPLE) * growth) + 1;
-    return batches * N_MULTIPLE;
+    uint64_t batches = n / N_MULTIPLE;
+    return ((uint64_t)((double)batches * growth) + 1) * N_MULTIPLE;
 }
 
 void sample_ns(const char *workload, const char *variant, work_of_n work, void *arg)

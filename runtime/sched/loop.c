@@ -68,7 +68,7 @@ static struct error_slot *current_error_slot(void)
 
 int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
 {
-    const char *debug = getenv("WEFT_DEBUG");
+    const char *debug = secure_getenv("WEFT_DEBUG");
     enum stack_class class = STACK_NORMAL;
 
     if (options && options->stack_bytes)

@@ -20,7 +20,19 @@
 
 #define SHUTDOWN_TIMEOUT 300.0
 
-enum runner_state { RUNNER_NEW, RUNNER_OPEN, RUNNER_CLOSED };
+/* runner->state; by atomic access, since any thread may be the first to need the runtime. */
+enum runner_state { RUNNER_NEW, RUNNER_OPENING, RUNNER_OPEN, RUNNER_CLOSED };
+
+static int runner_state(const weft_runner *runner)
+{
+    /* Acquire, with the release in runner_set_state(): the runtime is seen. */
+    return __atomic_load_n(&runner->state, __ATOMIC_ACQUIRE);
+}
+
+static void runner_set_state(weft_runner *runner, int state)
+{
+    __atomic_store_n(&runner->state, state, __ATOMIC_RELEASE);
+}
 
 /* A runner's runtime, with what only the runner needs. */
 struct weft_runtime {
@@ -134,15 +146,9 @@ static void start_loop(struct runtime *runtime, unsigned index)
     pthread_mutex_unlock(&rt->lock);
 }
 
-/* Makes the runtime and its first loop, once. */
-static int runner_open(weft_runner *runner)
+/* Makes the runtime and its first loop. */
+static int runner_make(weft_runner *runner)
 {
-    if (!runner)
-        return -EINVAL;
-    if (runner->state == RUNNER_CLOSED)
-        return weft_fail(WEFT_ECLOSED, "the runner is closed");
-    if (runner->state == RUNNER_OPEN)
-        return 0;
     const weft_runner_options *o = &runner->options;
     struct weft_runtime *rt = mem_alloc_line(sizeof(*rt));
     if (!rt)
@@ -167,7 +173,7 @@ static int runner_open(weft_runner *runner)
             .clock = o->clock, .debug = o->debug, .stack_bytes = o->stack_bytes};
         rc = wf_loop_make(&options, &loop);
     }
-    if (rc) {
+    if (!loop) {
         pthread_mutex_destroy(&rt->lock);
         mem_free_line(rt, sizeof(*rt));
         return rc;
@@ -182,8 +188,27 @@ static int runner_open(weft_runner *runner)
         rt->opener = pthread_self();
     }
     runner->runtime = rt;
-    runner->state = RUNNER_OPEN;
     return 0;
+}
+
+/* Makes the runtime unless it exists; a thread that comes while another makes it waits. */
+static int runner_open(weft_runner *runner)
+{
+    if (!runner)
+        return -EINVAL;
+    int state = RUNNER_NEW;
+    while (!__atomic_compare_exchange_n(&runner->state, &state, RUNNER_OPENING, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+        if (state == RUNNER_OPEN)
+            return 0;
+        if (state == RUNNER_CLOSED)
+            return weft_fail(WEFT_ECLOSED, "the runner is closed");
+        sched_yield();
+        state = RUNNER_NEW;
+    }
+    int rc = runner_make(runner);
+    runner_set_state(runner, rc ? RUNNER_NEW : RUNNER_OPEN);
+    return rc;
 }
 
 weft_loop *weft_runner_get_loop(weft_runner *runner)
@@ -198,7 +223,8 @@ weft_loop *weft_runner_get_loop(weft_runner *runner)
 
 int weft_runner_loops(const weft_runner *runner)
 {
-    return runner && runner->state == RUNNER_OPEN ? (int)runner->runtime->runtime.loops_max : 0;
+    return runner && runner_state(runner) == RUNNER_OPEN ? (int)runner->runtime->runtime.loops_max
+                                                         : 0;
 }
 
 weft_loop *weft_runner_loop_at(weft_runner *runner, int index)
@@ -367,13 +393,13 @@ int weft_runner_close(weft_runner *runner)
 {
     if (!runner)
         return -EINVAL;
-    if (runner->state != RUNNER_OPEN) /* RNR-13, RNR-14 */
+    if (runner_state(runner) != RUNNER_OPEN) /* RNR-13, RNR-14 */
         return 0;
     struct weft_runtime *rt = runner->runtime;
     struct weft_loop *first = rt->runtime.loops[0], *here = loop_current();
     if ((here && here->runtime == &rt->runtime) || (!rt->background && weft_loop_is_running(first)))
         return WEFT_ELOOPRUNNING;
-    runner->state = RUNNER_CLOSED;
+    runner_set_state(runner, RUNNER_CLOSED);
     /* Under the lock that starts loops: there are no further ones from here on. */
     pthread_mutex_lock(&rt->lock);
     atomic_store_explicit(&rt->runtime.closing, true, memory_order_relaxed);

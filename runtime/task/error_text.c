@@ -14,12 +14,15 @@
 
 const char *weft_strerror(int code)
 {
+    const char *text;
+
     switch (code) {
     case 0:
         return "no error";
         WEFT_ERRORS(ERROR_TEXT)
     default:
-        return code < 0 && code > -4096 ? strerror(-code) : "unknown error";
+        text = code < 0 && code > -4096 ? strerrordesc_np(-code) : NULL;
+        return text ? text : "unknown error";
     }
 }
 
