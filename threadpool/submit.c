@@ -9,6 +9,7 @@
  * the task. The loop's side holds a reference until the task is done and its outcome was passed on.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "runtime/base/sys.h"
 #include "runtime/sched/future_ops.h"
@@ -27,6 +28,7 @@ struct submission {
     weft_coroutine fn;
     void *arg;
     weft_drop arg_drop;
+    char *name; /* a copy, or NULL; of the loop's side */
     uint32_t stack_bytes;
     bool cancel_early; /* the cancellation came before the start */
 };
@@ -52,8 +54,35 @@ static void submission_done(struct runnable *r, struct weft_loop *loop)
         submission_fail(s, code, wf_error_slot_take(wf_error_slot(), code));
     else if (wf_future_succeed(&s->future.base, result) && s->future.base.drop)
         s->future.base.drop(result);
+    s->task = NULL; /* a cancellation may still be on its way */
     wf_future_unref(task);
     wf_future_unref(&s->future.base);
+}
+
+static void submission_drop_name(struct submission *s)
+{
+    if (s->name)
+        mem_free(s->name, strlen(s->name) + 1);
+    s->name = NULL;
+}
+
+static int submission_set_name(struct submission *s, const char *name)
+{
+    size_t bytes = strlen(name) + 1;
+    s->name = mem_alloc(bytes);
+    if (!s->name)
+        return -ENOMEM;
+    memcpy(s->name, name, bytes);
+    return 0;
+}
+
+/* A closed loop: what was passed is released (XTHR-14). */
+static weft_future *refuse_closed(void *arg, const weft_task_options *options)
+{
+    if (options && options->arg_drop)
+        options->arg_drop(arg);
+    errno = -WEFT_ELOOPCLOSED;
+    return NULL;
 }
 
 static void submission_start(struct runnable *r, struct weft_loop *loop)
@@ -61,14 +90,17 @@ static void submission_start(struct runnable *r, struct weft_loop *loop)
     struct submission *s = container_of(r, struct submission, mail);
 
     if (!loop) { /* the loop closed before it came to this */
+        submission_drop_name(s);
         if (s->arg_drop)
             s->arg_drop(s->arg);
         submission_fail(s, WEFT_ELOOPCLOSED, NULL);
         wf_future_unref(&s->future.base);
         return;
     }
-    weft_task_options options = {.stack_bytes = s->stack_bytes, .arg_drop = s->arg_drop};
+    weft_task_options options = {
+        .name = s->name, .stack_bytes = s->stack_bytes, .arg_drop = s->arg_drop};
     s->task = weft_create_task(s->fn, s->arg, &options);
+    submission_drop_name(s);
     if (!s->task) { /* XTHR-13 */
         int code = -errno;
         if (s->arg_drop)
@@ -115,10 +147,8 @@ weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, we
         errno = EINVAL;
         return NULL;
     }
-    if (loop_is_closed(loop)) {
-        errno = -WEFT_ELOOPCLOSED;
-        return NULL;
-    }
+    if (loop_is_closed(loop))
+        return refuse_closed(arg, options);
     struct submission *s = block_get(here ? &here->blocks : NULL, BLOCK_TASK);
     if (!s) {
         errno = ENOMEM;
@@ -137,10 +167,16 @@ weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, we
     s->future.base.drop = options ? options->result_drop : NULL;
     s->stack_bytes = (uint32_t)stack_bytes;
     s->cancel_early = false;
-    if (!wf_loop_post(loop, &s->mail)) {
+    s->name = NULL;
+    if (options && options->name && submission_set_name(s, options->name)) {
         block_put(here ? &here->blocks : NULL, BLOCK_TASK, s);
-        errno = -WEFT_ELOOPCLOSED;
+        errno = ENOMEM;
         return NULL;
+    }
+    if (!wf_loop_post(loop, &s->mail)) {
+        submission_drop_name(s);
+        block_put(here ? &here->blocks : NULL, BLOCK_TASK, s);
+        return refuse_closed(arg, options);
     }
     return &s->future.base;
 }

@@ -232,7 +232,7 @@ static void count_drop(void *value)
     dropped++;
 }
 
-/* XTHR-14: a closed loop is an error in the caller, which keeps what it passed. */
+/* XTHR-14: a closed loop is an error in the caller, and what was passed is released. */
 START_TEST(closed_loop)
 {
     weft_loop *closed = weft_new_event_loop(NULL);
@@ -246,7 +246,56 @@ START_TEST(closed_loop)
     errno = 0;
     ck_assert_ptr_null(weft_run_coroutine_threadsafe(give, NULL, closed));
     ck_assert_int_eq(errno, -WEFT_ELOOPCLOSED);
+    ck_assert_ptr_null(weft_run_coroutine_threadsafe_with(give, NULL, closed, &options));
+    ck_assert_int_eq(errno, -WEFT_ELOOPCLOSED);
+    ck_assert_int_eq(dropped, 2);
     weft_loop_free(closed);
+}
+END_TEST
+
+static int ask_name(void *arg, void **result)
+{
+    snprintf(arg, 32, "%s", weft_task_get_name(weft_current_task()));
+    *result = arg;
+    return 0;
+}
+
+/* A submitted coroutine's task has the name that it was given. */
+START_TEST(names)
+{
+    char name[32] = "";
+    weft_task_options options = {.name = "mailman"};
+    weft_future *f = weft_run_coroutine_threadsafe_with(ask_name, name, loop, &options);
+    ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, NULL), 0);
+    ck_assert_str_eq(name, "mailman");
+    weft_unref(f);
+}
+END_TEST
+
+static int stop_it(void *arg)
+{
+    return weft_loop_stop(arg);
+}
+
+static int cancel_it(void *arg)
+{
+    ck_assert_int_eq(weft_cancel(arg), 1);
+    return 0;
+}
+
+/* A cancellation that is on its way when the task has ended and is gone hits nothing (XTHR-06). */
+START_TEST(cancelled_after_the_task_is_gone)
+{
+    weft_loop *own = weft_new_event_loop(NULL);
+    weft_future *f = weft_run_coroutine_threadsafe(give, NULL, own);
+    weft_call_soon(own, stop_it, own, NULL);
+    ck_assert_int_eq(weft_loop_run_forever(own), 0); /* the task is made */
+    weft_call_soon(own, cancel_it, f, NULL);         /* after its first and last step */
+    weft_call_later(own, 0.001, stop_it, own, NULL);
+    ck_assert_int_eq(weft_loop_run_forever(own), 0);
+    ck_assert_int_eq(weft_cancelled(f), 1);
+    weft_unref(f);
+    weft_loop_free(own);
 }
 END_TEST
 
@@ -380,6 +429,8 @@ int main(void)
     tcase_add_test(tcase, callbacks_of_a_concurrent_future);
     tcase_add_test(tcase, many_waiters);
     tcase_add_test(tcase, closed_loop);
+    tcase_add_test(tcase, names);
+    tcase_add_test(tcase, cancelled_after_the_task_is_gone);
     tcase_add_test(tcase, factory_fails);
     tcase_add_test(tcase, mirrors);
     tcase_add_test(tcase, thousands_of_threads);
