@@ -129,7 +129,7 @@ static bool bystander_cancel(struct wait *wait, struct task *task, weft_error *e
         return false;
     b->over = b->cancelled = true;
     b->error = weft_error_ref(error);
-    task_unpark(loop_current(), task);
+    task_unpark(future_loop(&task->future), task); /* which may not be running */
     return true;
 }
 

@@ -28,7 +28,8 @@ struct call {
     void *result;
     weft_error *error;
     int code;
-    bool counted; /* in loop->external: the virtual clock waits for it */
+    uint64_t counted; /* the life of the loop in whose `external` it is counted, or 0: the virtual
+                         clock waits for it */
 };
 _Static_assert(sizeof(struct call) <= BLOCK_TASK_BYTES, "a call fits where a task does");
 
@@ -54,7 +55,7 @@ static void call_complete(struct call *call)
 static void call_home(struct runnable *r, struct weft_loop *loop)
 {
     struct call *call = container_of(r, struct call, home);
-    if (loop && call->counted)
+    if (loop && call->counted == loop->life) /* else it comes home to a later loop */
         loop->external--;
     call_complete(call);
 }
@@ -121,7 +122,7 @@ static bool room_cancel(struct wait *wait, struct task *task, weft_error *error)
         return false;
     room->cancelled = true;
     room->error = weft_error_ref(error);
-    task_unpark(loop_current(), task);
+    task_unpark(future_loop(&task->future), task); /* which may not be running */
     return true;
 }
 
@@ -153,7 +154,9 @@ static int submit_from_task(struct weft_loop *loop, struct task *task, struct ca
         if (room.cancelled) {
             rc = WEFT_ECANCELLED;
             wf_error_raise(&task->errors, room.error);
-            task->must_cancel = false;
+            task->must_cancel = false; /* one error for all requests (CANC-16) */
+            weft_error_unref(task->cancel_error);
+            task->cancel_error = NULL;
         } else if (task_deliver_cancel(task)) {
             *ret_taken = room.status == 0;
             return WEFT_ECANCELLED;
@@ -225,7 +228,7 @@ weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor, weft
     bool wait = executor->when_full == WEFT_FULL_WAIT, taken = false;
     int rc;
     wf_executor_ref(executor);
-    call->counted = mine;
+    call->counted = mine ? loop->life : 0;
     if (mine)
         loop->external++;
     if (task && wait)

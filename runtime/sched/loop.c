@@ -48,7 +48,12 @@ static struct weft_loop *loop_take_memory(void)
     if (loop)
         free_loops = loop->next_free;
     pthread_mutex_unlock(&free_lock);
-    return loop ? loop : mem_alloc_line(sizeof(*loop));
+    if (loop)
+        return loop;
+    loop = mem_alloc_line(sizeof(*loop));
+    if (loop)
+        loop->life = 0;
+    return loop;
 }
 
 static void loop_give_memory(struct weft_loop *loop)
@@ -118,6 +123,7 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->handler = NULL;
     loop->handler_arg = NULL;
     loop->next_free = NULL;
+    loop->life++;
     atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_relaxed);
     atomic_store_explicit(&loop->closed, false, memory_order_relaxed);
     atomic_store_explicit(&loop->revoked, false, memory_order_relaxed);
@@ -483,9 +489,14 @@ static void drop_watcher(void *watcher, void *arg)
     wf_watcher_drop(arg, watcher);
 }
 
-/* A task that will never go on (TASK-19). Whoever waits for it elsewhere sees it cancelled. */
+/*
+ * A task that will never go on (TASK-19). Whoever waits for it elsewhere sees it cancelled. It is
+ * held until what was queued meanwhile is dropped: it may be queued itself, by the end of a task
+ * that it awaits or by what a handler does.
+ */
 static void loop_destroy_task(struct weft_loop *loop, struct task *task)
 {
+    wf_future_ref(&task->future);
     wf_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future, NULL);
     if (task->wait)
         task->wait->ops->abandon(task->wait, task);
@@ -499,6 +510,8 @@ static void loop_destroy_task(struct weft_loop *loop, struct task *task)
     weft_error_unref(task->cancel_error);
     task->cancel_error = NULL;
     wf_task_complete(loop, task, OUTCOME_CANCELLED, WEFT_ECANCELLED, NULL);
+    drop_chain(ready_take_all(loop));
+    wf_future_unref(&task->future);
 }
 
 int weft_loop_close(weft_loop *loop)

@@ -93,6 +93,7 @@ struct weft_loop {
     weft_exception_handler handler;
     void *handler_arg;
     struct weft_loop *next_free; /* in the list of loops that nobody uses */
+    uint64_t life; /* how many loops have used this memory (L3): tells late mail whom it was for */
 
     _Atomic uint8_t
         running; /* enum loop_running; taken by CAS, given up by who took it; read by anybody */

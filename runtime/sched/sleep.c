@@ -22,7 +22,7 @@ static bool sleep_cancel(struct wait *wait, struct task *task, weft_error *error
     sleep->timer.loop_timer.over = true;
     sleep->cancelled = true;
     sleep->error = weft_error_ref(error);
-    task_unpark(loop_current(), task);
+    task_unpark(future_loop(&task->future), task); /* which may not be running */
     return true;
 }
 

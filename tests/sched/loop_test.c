@@ -853,6 +853,41 @@ START_TEST(closing_one_loop_affects_no_other)
 }
 END_TEST
 
+COROUTINE(sleep_for_ever)
+{
+    return weft_sleep(WEFT_FOREVER);
+}
+
+COROUTINE(await_it)
+{
+    return weft_await(arg, result);
+}
+
+/* A task that nobody holds, and that awaits another, ends with its loop as that one does (TASK-19). */
+START_TEST(close_ends_who_awaits_the_ended)
+{
+    weft_task *sleeper = weft_create_task_on(loop, sleep_for_ever, NULL, NULL);
+    weft_unref(weft_create_task_on(loop, await_it, sleeper, NULL));
+    weft_call_later(loop, 1, stop, loop, NULL);
+    ck_assert_int_eq(weft_loop_run_forever(loop), 0);
+    ck_assert_int_eq(weft_loop_close(loop), 0);
+    ck_assert_int_eq(weft_cancelled(sleeper), 1);
+    weft_unref(sleeper);
+}
+END_TEST
+
+/* A task can be cancelled while no thread runs its loop: it ends in the next run. */
+START_TEST(cancels_between_runs)
+{
+    weft_task *sleeper = weft_create_task_on(loop, sleep_for_ever, NULL, NULL);
+    weft_call_later(loop, 1, stop, loop, NULL);
+    ck_assert_int_eq(weft_loop_run_forever(loop), 0);
+    ck_assert_int_eq(weft_cancel(sleeper), 1);
+    ck_assert_int_eq(weft_loop_run_until_complete(loop, sleeper, NULL), WEFT_ECANCELLED);
+    weft_unref(sleeper);
+}
+END_TEST
+
 static Suite *loop_suite(void)
 {
     const TTest *const tests[] = {
@@ -872,6 +907,8 @@ static Suite *loop_suite(void)
         a_running_loop_is_not_closed,
         close_drops_what_is_queued,
         close_reports_pending_tasks,
+        close_ends_who_awaits_the_ended,
+        cancels_between_runs,
         close_does_not_wait_for_the_pool,
         close_ends_the_pools_threads,
         a_closed_loop_refuses_work,

@@ -404,6 +404,44 @@ START_SIM(no_memory)
     return 0;
 }
 
+struct outliving {
+    struct gate gate;
+    weft_executor *executor;
+    _Atomic int calls;
+};
+
+COROUTINE(leave_running)
+{
+    struct outliving *o = arg;
+    weft_unref(weft_run_in_executor(NULL, o->executor, pass_gate, &o->gate));
+    wait_for_sem(&o->gate.entered);
+    return 0;
+}
+
+COROUTINE(sleep_after_it)
+{
+    struct outliving *o = arg;
+    sem_post(&o->gate.open);
+    /* The one thread of the executor comes to this when the work of the earlier loop is over. */
+    weft_future *f = weft_run_in_executor(NULL, o->executor, count_call, (void *)&o->calls);
+    ck_assert_int_eq(weft_join(f, NULL), 0);
+    return weft_sleep(1);
+}
+
+/* Work that outlives its loop does not disturb a later loop, whose virtual time goes on (EXEC-18). */
+START_TEST(work_outlives_its_loop)
+{
+    struct outliving o = {.calls = 0};
+    weft_executor_options options = {.max_threads = 1};
+    gate_init(&o.gate);
+    o.executor = weft_executor_new(&options);
+    ck_assert_int_eq(sim_run(leave_running, &o), 0);
+    ck_assert_int_eq(sim_run(sleep_after_it, &o), 0);
+    ck_assert_int_eq(weft_executor_shutdown(o.executor, WEFT_FOREVER, 0), 0);
+    weft_executor_free(o.executor);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("to_thread");
@@ -424,6 +462,7 @@ int main(void)
     tcase_add_test(tcase, from_a_foreign_thread);
     tcase_add_test(tcase, no_thread_is_an_error);
     tcase_add_test(tcase, no_memory);
+    tcase_add_test(tcase, work_outlives_its_loop);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
