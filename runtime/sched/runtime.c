@@ -152,7 +152,8 @@ struct runnable *wf_runtime_find_work(struct weft_loop *loop)
     r = runtime_steal(loop);
     if (r)
         ring_announce(&loop->ring); /* what was stolen along with it can be stolen again */
-    if (searcher && idle_end_search(&loop->runtime->idle, r != NULL))
+    /* A thief without the token keeps tasks too, for which somebody may have to be woken. */
+    if (searcher ? idle_end_search(&loop->runtime->idle, r != NULL) : r != NULL)
         runtime_call_for_help(loop->runtime);
     return r ? runtime_bind(loop, r) : NULL;
 }
