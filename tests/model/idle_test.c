@@ -18,7 +18,9 @@ enum { LOOPS = 2 };
 static struct idle idle;
 static struct parking parkings[LOOPS];
 static _Atomic(unsigned) work;
-static unsigned share; /* pieces until a loop is busy for ever */
+static _Atomic(unsigned) kept; /* what a thief has in its own ring */
+static bool steals_two;        /* a loop that finds two pieces keeps one of them there */
+static unsigned share;         /* pieces until a loop is busy for ever */
 static unsigned had[LOOPS];
 
 /* Bugs in the order of the steps: see order_of_the_steps. */
@@ -30,6 +32,7 @@ static enum {
     ANNOUNCED_TOO_LATE,  /* after the loop is in the mask (S4) */
     TOKEN_FORGOTTEN,     /* a picked loop does not search (S4) */
     NO_SUCCESSOR,        /* a searcher with a find wakes nobody */
+    SILENT_THIEF,        /* a thief without the token wakes nobody for what it keeps */
 } bug;
 
 static void setup_share(unsigned pieces)
@@ -40,6 +43,8 @@ static void setup_share(unsigned pieces)
         had[i] = 0;
     }
     atomic_init(&work, 0);
+    atomic_init(&kept, 0);
+    steals_two = false;
     share = pieces;
 }
 
@@ -67,30 +72,42 @@ static void submit(void)
     wake_one();
 }
 
-static bool take(void)
+static bool take_from(_Atomic(unsigned) *pieces, unsigned *ret_count)
 {
-    unsigned left = atomic_load_explicit(&work, memory_order_relaxed);
+    unsigned left = atomic_load_explicit(pieces, memory_order_relaxed);
 
-    while (left)
-        if (atomic_compare_exchange_strong_explicit(&work, &left, left - 1, memory_order_relaxed,
-                                                    memory_order_relaxed))
+    while (left) {
+        unsigned count = steals_two ? left : 1;
+        if (atomic_compare_exchange_strong_explicit(pieces, &left, left - count,
+                                                    memory_order_relaxed, memory_order_relaxed)) {
+            *ret_count = count;
             return true;
+        }
+    }
     return false;
 }
 
 static bool recheck(void)
 {
-    return atomic_load_explicit(&work, memory_order_seq_cst) != 0;
+    return atomic_load_explicit(&work, memory_order_seq_cst) != 0 ||
+           (steals_two && atomic_load_explicit(&kept, memory_order_seq_cst) != 0);
 }
 
 /* Look for work, holding the token or not. */
 static bool search(bool has_token)
 {
-    bool found = take();
+    unsigned count = 0;
+    bool found = take_from(&work, &count) || (steals_two && take_from(&kept, &count));
+    bool keeps = count > 1;
 
-    if (has_token && bug != TOKEN_KEPT_TOO_LONG && idle_end_search(&idle, found) &&
-        bug != NO_SUCCESSOR)
+    if (keeps)
+        atomic_store_explicit(&kept, count - 1, memory_order_seq_cst);
+    if (has_token && bug != TOKEN_KEPT_TOO_LONG) {
+        if (idle_end_search(&idle, found) && bug != NO_SUCCESSOR)
+            wake_one();
+    } else if (keeps && bug != SILENT_THIEF) {
         wake_one();
+    }
     return found;
 }
 
@@ -165,11 +182,38 @@ static const struct model two_loops = {
     .preemptions_max = 2,
 };
 
+/* Two pieces come at once, and the loop that finds them keeps one where others can steal it. */
+static void setup_steals_two(void)
+{
+    setup_share(1);
+    steals_two = true;
+}
+
+static void submit_two_at_once(void)
+{
+    atomic_fetch_add_explicit(&work, 2, memory_order_seq_cst);
+    wake_one();
+}
+
+static const struct model stolen = {
+    .name = "idle: stolen work, 2 preemptions",
+    .setup = setup_steals_two,
+    .threads = {run_loop_0, run_loop_1, submit_two_at_once},
+    .preemptions_max = 2,
+};
+
 /* And as far as there is time for, once. */
 static const struct model two_submitters_further = {
     .name = "idle: two submitters",
     .setup = setup_two_for_one,
     .threads = {run_loop_0, submit, submit},
+};
+
+static const struct model stolen_further = {
+    .name = "idle: stolen work, 3 preemptions",
+    .setup = setup_steals_two,
+    .threads = {run_loop_0, run_loop_1, submit_two_at_once},
+    .preemptions_max = 3,
 };
 
 static const struct model two_loops_further = {
@@ -261,6 +305,7 @@ START_TEST(idle_is_sound_further_on)
 {
     ck_assert(mutants_sound(&two_submitters_further));
     ck_assert(mutants_sound(&two_loops_further));
+    ck_assert(mutants_sound(&stolen_further));
 }
 END_TEST
 
@@ -279,6 +324,10 @@ START_TEST(order_of_the_steps)
     ck_assert(mutants_caught(&one_loop, "a picked loop does not search"));
     bug = NO_SUCCESSOR;
     ck_assert(mutants_caught(&two_loops, "a searcher with a find wakes nobody"));
+    bug = NO_BUG;
+    ck_assert(mutants_sound(&stolen));
+    bug = SILENT_THIEF;
+    ck_assert(mutants_caught(&stolen, "a thief without the token wakes nobody"));
 }
 END_TEST
 
@@ -291,6 +340,7 @@ int main(void)
 #endif
     Suite *suite = suite_create(further ? "model/idle_further" : "model/idle");
     TCase *tcase = tcase_create("idle");
+    tcase_set_timeout(tcase, 600); /* it works all the time */
     if (further) {
         tcase_add_test(tcase, idle_is_sound_further_on);
     } else {

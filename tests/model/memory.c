@@ -239,8 +239,6 @@ static unsigned put(unsigned thread, struct object *o, unsigned position, uint64
     t->seen.view.store[index_of(o)] = (uint8_t)number;
 
     const struct store *previous = &stores[o->order[position - 1]];
-    if (c11_release_sequences && previous->continues && previous->thread != thread)
-        explore_give_up("writers of one object with C11's release sequences", 1);
     bool carries = previous->releases &&
                    (read != NONE || (c11_release_sequences && previous->thread == thread));
     s->continues = carries && read == NONE;
@@ -314,7 +312,8 @@ void memory_store(unsigned thread, volatile void *object, unsigned bytes, uint64
     unsigned candidates[MEMORY_STORES];
     unsigned count = 0;
     for (unsigned i = o->count; i > oldest(&threads[thread], o); i--) {
-        bool splits = i < o->count && stores[o->order[i]].is_rmw;
+        const struct store *next = i < o->count ? &stores[o->order[i]] : NULL;
+        bool splits = next && (next->is_rmw || next->continues);
         if (!splits && allowed(thread, o, NONE, true, i, order))
             candidates[count++] = i;
     }

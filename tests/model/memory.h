@@ -11,7 +11,7 @@
  * M2  A read-modify-write reads a store and takes the place right behind it. It passes on the view
  *     that this store released, besides what it releases itself: the release sequences of C++20.
  *     In C11 a thread's plain stores right behind its own release do, too; a model may ask for that
- *     (c11_release_sequences), for objects that one thread writes.
+ *     (c11_release_sequences). Then no store is put between two such stores once they are there.
  * M3  Sequentially consistent operations have one total order that agrees with happens-before (as
  *     in C11; C++20 asks a little less, for POWER), modification order and reads-before. It is kept
  *     as a graph: a choice that would close a cycle in it is not offered. The order of execution

@@ -427,6 +427,30 @@ static const struct model next_future = {
     .every_step = true,
 };
 
+/* The owner gives its bias up by itself, while another thread may be at it. */
+static void ref_and_give_up(void)
+{
+    ref_as_owner();
+    outcome_share_own(&outcome);
+    outcome_ref(&outcome);
+    model_require(!outcome_enter(&outcome, &touching));
+}
+
+static void check_given_up(void)
+{
+    model_require(atomic_load_explicit(&outcome.refs, memory_order_relaxed) == 4);
+    model_require(atomic_load_explicit(&outcome.bias, memory_order_relaxed) == BIAS_SHARED);
+}
+
+static const struct model giving_up = {
+    .name = "outcome: the owner shares",
+    .setup = setup_biased,
+    .threads = {ref_and_give_up, ref_as_other},
+    .check = check_given_up,
+    .c11_release_sequences = true, /* as above: it enters again, in vain */
+    .every_step = true,
+};
+
 /* Who only looks needs not share: a value that is done has its payload with it (O2). */
 static void set_inside(void)
 {
@@ -492,6 +516,7 @@ static const struct model *const models[] = {
     &revoking,
     &last_reference,
     &next_future,
+    &giving_up,
     &two_revoke,
     &waiting_for_success,
     &waiting_for_failure,
@@ -544,6 +569,7 @@ int main(void)
 {
     Suite *suite = suite_create("model/outcome");
     TCase *tcase = tcase_create("outcome");
+    tcase_set_timeout(tcase, 600); /* it works all the time */
     tcase_add_test(tcase, outcome_is_sound_and_no_stronger);
     tcase_add_test(tcase, revoking_is_sound_further_on);
     tcase_add_test(tcase, missing_barrier_is_caught);
