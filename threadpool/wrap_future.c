@@ -9,10 +9,21 @@
 
 /* One block; the source's callback holds a reference to it until the source is done. */
 struct mirror {
-    struct plain_future future; /* first: future_free() gives the block back */
-    struct weft_future *source; /* a reference, the callback's */
+    struct plain_future future;           /* first: future_free() gives the block back */
+    _Atomic(struct weft_future *) source; /* a reference, of whoever takes it out first: the
+                                             callback, or who cancels the mirror */
 };
 _Static_assert(sizeof(struct mirror) <= BLOCK_TASK_BYTES, "a mirror fits where a task does");
+
+static void mirror_drop_source(struct mirror *mirror, bool cancel)
+{
+    /* Acquire and release: the taker is alone with the reference. */
+    struct weft_future *source =
+        atomic_exchange_explicit(&mirror->source, NULL, memory_order_acq_rel);
+    if (source && cancel)
+        (void)weft_cancel(source);
+    weft_unref(source);
+}
 
 static int mirror_source_done(weft_future *source, void *arg)
 {
@@ -26,15 +37,14 @@ static int mirror_source_done(weft_future *source, void *arg)
         (void)wf_future_fail(&mirror->future.base,
                              code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, code,
                              wf_error_slot_take(wf_error_slot(), code));
-    weft_unref(source);
+    mirror_drop_source(mirror, false);
     wf_future_unref(&mirror->future.base);
     return 0;
 }
 
 static void mirror_cancelled(struct weft_future *f)
 {
-    struct mirror *mirror = (struct mirror *)(void *)f;
-    (void)weft_cancel(mirror->source);
+    mirror_drop_source((struct mirror *)(void *)f, true);
 }
 
 weft_future *weft_wrap_future(weft_future *future)
@@ -53,7 +63,7 @@ weft_future *weft_wrap_future(weft_future *future)
     }
     plain_init(&mirror->future, loop, BLOCK_TASK, loop->bias, 2);
     mirror->future.cancelled_hook = mirror_cancelled;
-    mirror->source = weft_ref(future);
+    atomic_init(&mirror->source, weft_ref(future));
     int rc = wf_add_done_callback_on(future, loop, mirror_source_done, mirror);
     if (rc) {
         weft_unref(future);
