@@ -35,6 +35,21 @@ static inline void task_unpark(struct weft_loop *loop, struct task *task)
 void wf_task_unpark_remote(struct task *task);
 
 /*
+ * For waits that another thread may end: before the wait is announced to it; and when the wait is
+ * abandoned although that thread has it in its hands, until it has let go of the task.
+ */
+static inline void task_expect_remote(struct task *task)
+{
+    atomic_store_explicit(&task->dropped, false, memory_order_relaxed); /* only we know of it */
+}
+
+static inline bool task_was_dropped(const struct task *task)
+{
+    /* Acquire, with the release in wf_task_step(): the other thread's uses of the task are over. */
+    return atomic_load_explicit(&task->dropped, memory_order_acquire);
+}
+
+/*
  * After a wait: whether a cancellation has to be delivered, whatever else happened (CANC-12). If so
  * it is used up, its message is the current error, and the caller returns WEFT_ECANCELLED.
  */

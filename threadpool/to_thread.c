@@ -129,8 +129,10 @@ static bool room_cancel(struct wait *wait, struct task *task, weft_error *error)
 static void room_abandon(struct wait *wait, struct task *task)
 {
     struct room_wait *room = container_of(wait, struct room_wait, wait);
-    (void)task;
-    (void)wf_pool_waiter_cancel(room->pool, &room->waiter);
+    if (room->cancelled || wf_pool_waiter_cancel(room->pool, &room->waiter))
+        return;
+    while (!task_was_dropped(task)) /* a pool thread is about to tell it */
+        cpu_relax();
 }
 
 static const struct wait_ops room_ops = {room_cancel, room_abandon, "room in the thread pool"};
@@ -147,6 +149,7 @@ static int submit_from_task(struct weft_loop *loop, struct task *task, struct ca
         .pool = pool,
         .task = task,
     };
+    task_expect_remote(task);
     int rc = wf_pool_submit_wait(pool, &call->job, &room.waiter);
     if (rc == 1) {
         wf_park(loop, task, &room.wait);

@@ -14,7 +14,14 @@
 struct future_wait {
     struct wait wait;
     struct waiter waiter; /* on the future's own loop */
-    struct waker waker;   /* from elsewhere */
+};
+
+/* The same from elsewhere. */
+struct remote_wait {
+    struct wait wait;
+    struct waker waker;
+    bool asked; /* a cancellation was sent to the future, a task, which may end before it comes */
+    weft_error *error; /* its message; owned */
 };
 
 static bool future_wait_cancel(struct wait *wait, struct task *task, weft_error *error)
@@ -36,6 +43,18 @@ static void local_wait_abandon(struct wait *wait, struct task *task)
     }
 }
 
+static bool remote_wait_cancel(struct wait *wait, struct task *task, weft_error *error)
+{
+    struct remote_wait *w = container_of(wait, struct remote_wait, wait);
+    if (!future_wait_cancel(wait, task, error))
+        return false;
+    if (!w->asked && future_is_task(wait->object)) {
+        w->asked = true;
+        w->error = weft_error_ref(error);
+    }
+    return true;
+}
+
 static bool is_this_waker(const struct waker *waker, void *arg)
 {
     return waker == arg;
@@ -43,17 +62,16 @@ static bool is_this_waker(const struct waker *waker, void *arg)
 
 static void remote_wait_abandon(struct wait *wait, struct task *task)
 {
-    struct future_wait *w = container_of(wait, struct future_wait, wait);
-    (void)task;
-    /* Taken back, or told (the future is done): until one of them, another thread has it in its
-     * hands. */
+    struct remote_wait *w = container_of(wait, struct remote_wait, wait);
+    /* Taken back, or told: until one of them, another thread has it in its hands. */
     while (!wf_future_remove_wakers(wait->object, is_this_waker, &w->waker) &&
-           !future_is_done(wait->object))
+           !task_was_dropped(task))
         cpu_relax();
+    weft_error_unref(w->error);
 }
 
 static const struct wait_ops local_ops = {future_wait_cancel, local_wait_abandon, "future"};
-static const struct wait_ops remote_ops = {future_wait_cancel, remote_wait_abandon, "future"};
+static const struct wait_ops remote_ops = {remote_wait_cancel, remote_wait_abandon, "future"};
 
 struct task *wf_awaited_task(const struct task *task)
 {
@@ -64,22 +82,46 @@ struct task *wf_awaited_task(const struct task *task)
     return future_is_task(f) && !future_is_done(f) ? task_of(f) : NULL;
 }
 
+/* A cancellation was sent to a task elsewhere, which is done now: if it was so before, the request
+ * has reached nobody, and stays with this one (CANC-12). */
+static void remote_wait_asked(struct task *task, struct weft_future *f, weft_error *error)
+{
+    if (task->must_cancel || outcome_value(&f->outcome) == OUTCOME_CANCELLED ||
+        task_of(f)->cancel_heard) {
+        weft_error_unref(error);
+        return;
+    }
+    task->must_cancel = true;
+    task->cancel_error = error;
+}
+
+static __attribute__((noinline)) void await_elsewhere(struct weft_loop *loop, struct task *task,
+                                                      struct weft_future *f)
+{
+    struct remote_wait w = {
+        .wait = {&remote_ops, f},
+        .waker = {.loop = loop, .ready = &task->ready},
+    };
+    task_expect_remote(task);
+    wf_future_add_waker(f, &w.waker);
+    park(loop, task, &w.wait);
+    if (unlikely(w.asked))
+        remote_wait_asked(task, f, w.error);
+}
+
 /* Suspends until the future is done. */
 CONTEXT_INLINE void await_done(struct weft_loop *loop, struct task *task, struct weft_future *f)
 {
     struct future_wait w;
 
-    w.wait.object = f;
-    if (likely(future_loop(f) == loop)) {
-        w.wait.ops = &local_ops;
-        w.waiter.ready = &task->ready;
-        waiter_append(f, &w.waiter);
-    } else {
-        w.wait.ops = &remote_ops;
-        w.waker.loop = loop;
-        w.waker.ready = &task->ready;
-        wf_future_add_waker(f, &w.waker);
+    if (unlikely(future_loop(f) != loop)) {
+        await_elsewhere(loop, task, f);
+        return;
     }
+    w.wait.object = f;
+    w.wait.ops = &local_ops;
+    w.waiter.ready = &task->ready;
+    waiter_append(f, &w.waiter);
     park(loop, task, &w.wait);
 }
 

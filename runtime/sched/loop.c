@@ -498,6 +498,7 @@ static void loop_destroy_task(struct weft_loop *loop, struct task *task)
 {
     wf_future_ref(&task->future);
     wf_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future, NULL);
+    drop_chain(ready_take_all(loop)); /* what the report's handler queued */
     if (task->wait)
         task->wait->ops->abandon(task->wait, task);
     if (task->started) {

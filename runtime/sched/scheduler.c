@@ -213,9 +213,12 @@ static void task_entry(void *arg)
 
 void wf_task_step(struct runnable *r, struct weft_loop *loop)
 {
-    if (!loop) /* dropped (L4): the loop ends the task itself */
-        return;
     struct task *task = task_of_ready(r);
+    if (!loop) { /* dropped (L4): the loop ends the task itself */
+        /* Release, with the acquire in task_was_dropped(): our uses of the task are over. */
+        atomic_store_explicit(&task->dropped, true, memory_order_release);
+        return;
+    }
     loop->current = task;
     context_switch(&loop->context, &task->context);
 }

@@ -56,6 +56,7 @@ static inline void task_init(struct task *task, struct weft_loop *loop, uint32_t
     task->named = false;
     task->must_cancel = false;
     task->started = false;
+    task->cancel_heard = false;
 }
 
 struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *model, weft_coroutine fn,
@@ -262,9 +263,11 @@ static int cancel_here(struct task *task, weft_error *error)
     struct task *mark = task, *next;
     unsigned steps = 0, steps_max = 1;
     task->cancelling++;
+    task->cancel_heard = true;
     while ((next = wf_awaited_task(task)) && next != mark) {
         task = next;
         task->cancelling++;
+        task->cancel_heard = true;
         if (++steps == steps_max) {
             steps = 0;
             steps_max *= 2;
@@ -338,5 +341,6 @@ int weft_uncancel(weft_task *future)
 void wf_task_unpark_remote(struct task *task)
 {
     struct weft_loop *loop = future_loop(&task->future);
-    (void)wf_loop_post(loop, &task->ready); /* closed: the task is gone with its loop */
+    if (!wf_loop_post(loop, &task->ready))
+        task->ready.run(&task->ready, NULL); /* closed: dropped (L4) */
 }

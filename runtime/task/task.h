@@ -67,6 +67,10 @@ struct task {
     bool named;
     bool must_cancel;
     bool started;
+    bool cancel_heard;    /* a request to end reached it while it was not done */
+    _Atomic bool dropped; /* what was to make it ready came too late: its loop is closed. Set by
+                             whoever brought it, for the closing thread; reset before a wait that
+                             another thread may end */
 };
 
 static inline struct task *task_of(struct weft_future *f)

@@ -6,6 +6,7 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -924,6 +925,54 @@ START_TEST(loops_work_without_membarrier)
 }
 END_TEST
 
+struct held_up {
+    sem_t entered, open;
+    weft_runner runner;
+};
+
+COROUTINE(hold_the_thread)
+{
+    struct held_up *h = arg;
+    sem_post(&h->entered);
+    while (sem_wait(&h->open))
+        ck_assert_int_eq(errno, EINTR);
+    return 0;
+}
+
+COROUTINE(await_task)
+{
+    return weft_await(arg, result);
+}
+
+COROUTINE(cancel_beside_the_end)
+{
+    struct held_up *h = arg;
+    weft_task *busy =
+        weft_create_task_on(weft_runner_loop_at(&h->runner, 1), hold_the_thread, h, NULL);
+    while (sem_wait(&h->entered))
+        ck_assert_int_eq(errno, EINTR);
+    weft_task *waiting = weft_create_task(await_task, busy, NULL);
+    ck_assert_int_eq(weft_yield(), 0);
+    ck_assert_int_eq(weft_cancel(waiting), 1); /* cannot reach the busy one before it has ended */
+    sem_post(&h->open);
+    ck_assert_int_eq(weft_join(waiting, NULL), WEFT_ECANCELLED);
+    return weft_join(busy, NULL);
+}
+
+/* A cancellation that is passed on to a task of another loop, and finds it done, is not lost
+ * (CANC-12). */
+START_TEST(a_cancellation_on_its_way_is_not_lost)
+{
+    weft_runner_options options = {.loops = 2};
+    struct held_up h;
+    sem_init(&h.entered, 0, 0);
+    sem_init(&h.open, 0, 0);
+    ck_assert_int_eq(weft_runner_init(&h.runner, &options), 0);
+    ck_assert_int_eq(weft_runner_run(&h.runner, cancel_beside_the_end, &h, NULL), 0);
+    ck_assert_int_eq(weft_runner_close(&h.runner), 0);
+}
+END_TEST
+
 static Suite *runner_suite(void)
 {
     const TTest *const tests[] = {
@@ -943,6 +992,7 @@ static Suite *runner_suite(void)
         the_number_of_loops_has_a_default,
         a_loop_can_be_named,
         no_threads_lose_no_tasks,
+        a_cancellation_on_its_way_is_not_lost,
         a_runner_in_the_background,
         a_start_without_a_thread,
         close_right_after_start,
