@@ -42,7 +42,7 @@ static void callback_call(struct done_callback *callback, struct weft_loop *loop
     if (code < 0) {
         weft_error *error = wf_error_slot_take(wf_error_slot(), code);
         if (loop && (code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT))
-            loop->fatal = code;
+            loop_end_fatally(loop, code);
         else
             wf_report(loop, "Exception in done callback", code, error, callback->future, NULL);
         weft_error_unref(error);

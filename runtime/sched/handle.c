@@ -59,7 +59,7 @@ static void handle_call(weft_handle *handle)
     struct error_slot *slot = wf_error_slot();
     weft_error *error = wf_error_slot_take(slot, code);
     if (code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT)
-        handle->loop->fatal = code; /* LIFE-13 */
+        loop_end_fatally(handle->loop, code); /* LIFE-13 */
     else
         wf_report(handle->loop, "Exception in callback", code, error, NULL, handle);
     weft_error_unref(error);

@@ -143,6 +143,14 @@ static inline void loop_attend(struct weft_loop *loop)
     loop->slow_at = 0;
 }
 
+/* A fatal error: the turn is over, and whoever runs now is the last before the loop's own flow. */
+static inline void loop_end_fatally(struct weft_loop *loop, int code)
+{
+    loop->fatal = code;
+    loop->turn_end = loop->steps;
+    loop_attend(loop);
+}
+
 /*
  * The next runnable of this turn, or of the next turn if nothing but the ready queue has to be
  * looked at; else NULL: the loop must take a slow look.

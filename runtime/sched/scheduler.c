@@ -143,7 +143,7 @@ static void task_end_slow(struct weft_loop *loop, struct task *task, int code, v
     void *value = task_outcome(task, &code, result, &error);
 
     if (unlikely(code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT))
-        loop->fatal = code; /* TASK-18 */
+        loop_end_fatally(loop, code); /* TASK-18 */
     loop->current = NULL;
     wf_task_complete(loop, task, value, code, error);
 }

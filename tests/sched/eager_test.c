@@ -377,6 +377,47 @@ START_TEST(fatal_error_in_an_eager_step)
 }
 END_TEST
 
+COROUTINE(count_on)
+{
+    for (;; ++*(int *)arg) {
+        int rc = weft_yield();
+        if (rc)
+            return rc;
+    }
+}
+
+COROUTINE(end_fatally)
+{
+    return WEFT_ESYSTEMEXIT;
+}
+
+COROUTINE(start_fatal_beside)
+{
+    const weft_task_options eager = {.eager_start = 1};
+    int *count = arg;
+    weft_unref(weft_create_task(count_on, count, NULL));
+    weft_loop_set_exception_handler(weft_get_running_loop(), report_record, NULL);
+    int rc = weft_yield();
+    if (rc)
+        return rc;
+    weft_unref(weft_create_task(end_fatally, NULL, &eager));
+    *count = 0;
+    return weft_yield();
+}
+
+/* After a fatal error in an eager step, its starter suspends and the run is over (TASK-18). */
+START_TEST(fatal_error_ends_the_turn)
+{
+    int count = 0;
+    weft_loop *loop = weft_new_event_loop(NULL);
+    weft_task *t = weft_create_task_on(loop, start_fatal_beside, &count, NULL);
+    ck_assert_int_eq(weft_loop_run_forever(loop), WEFT_ESYSTEMEXIT);
+    ck_assert_int_eq(count, 0);
+    weft_unref(t);
+    ck_assert_int_eq(weft_loop_free(loop), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("eager");
@@ -394,6 +435,7 @@ int main(void)
     tcase_add_test(steps, coroutine_of_an_eager_task);
     tcase_add_test(steps, name_is_set_during_the_eager_step);
     tcase_add_test(steps, fatal_error_in_an_eager_step);
+    tcase_add_test(steps, fatal_error_ends_the_turn);
     suite_add_tcase(suite, steps);
 
     TCase *factory = tcase_create("factory");
