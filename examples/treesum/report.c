@@ -34,9 +34,18 @@ static double megabytes(const struct report *report)
     return 1e-6 * (double)atomic_load_explicit(&report->slots->hashed_bytes, memory_order_relaxed);
 }
 
+static bool needs_escape(const char *name)
+{
+    return strpbrk(name, "\\\n\r") != NULL;
+}
+
 /* Prints a name on one line, whatever is in it. */
 static void print_escaped(const char *name, FILE *file)
 {
+    if (!needs_escape(name)) {
+        fputs(name, file);
+        return;
+    }
     for (; *name; name++) {
         switch (*name) {
         case '\\':
@@ -63,7 +72,7 @@ static void print_sum(const struct file *file)
         digits[2 * i + 1] = hex[file->digest[i] & 15];
     }
     /* A backslash in front says that the name is escaped. */
-    printf("%s%s  ", strpbrk(file->path, "\\\n\r") ? "\\" : "", digits);
+    printf("%s%s  ", needs_escape(file->path) ? "\\" : "", digits);
     print_escaped(file->path, stdout);
     putchar('\n');
 }
