@@ -386,11 +386,6 @@ COROUTINE(count_on)
     }
 }
 
-COROUTINE(end_fatally)
-{
-    return WEFT_ESYSTEMEXIT;
-}
-
 COROUTINE(start_fatal_beside)
 {
     const weft_task_options eager = {.eager_start = 1};
