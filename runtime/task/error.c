@@ -5,6 +5,7 @@
  * Only its reference count changes. Chains are trees by construction (an error can only refer to
  * older ones), so no cycle arises, and a long chain is freed without recursion.
  */
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,14 +29,42 @@ struct weft_error {
 
 _Atomic(struct error_slot *(*)(void)) wf_error_slot_hook;
 
+/* The slot of code outside tasks. What it holds when the thread ends is given back by a destructor. */
 static _Thread_local struct error_slot thread_slot;
+static _Thread_local bool thread_slot_known;
+static pthread_once_t thread_slot_once = PTHREAD_ONCE_INIT;
+static pthread_key_t thread_slot_key;
+static bool thread_slot_key_made; /* written once, under thread_slot_once */
+
+static void thread_slot_end(void *slot)
+{
+    wf_error_slot_fini(slot);
+}
+
+static void thread_slot_make_key(void)
+{
+    thread_slot_key_made = pthread_key_create(&thread_slot_key, thread_slot_end) == 0;
+}
+
+/* Without a key, or memory for the thread's entry, a thread that ends takes its last error along. */
+static void thread_slot_register(void)
+{
+    thread_slot_known = true;
+    pthread_once(&thread_slot_once, thread_slot_make_key);
+    if (thread_slot_key_made)
+        (void)pthread_setspecific(thread_slot_key, &thread_slot);
+}
 
 __attribute__((noinline)) struct error_slot *wf_error_slot(void)
 {
     struct error_slot *(*hook)(void) =
         atomic_load_explicit(&wf_error_slot_hook, memory_order_relaxed);
     struct error_slot *slot = hook ? hook() : NULL;
-    return slot ? slot : &thread_slot;
+    if (slot)
+        return slot;
+    if (!thread_slot_known)
+        thread_slot_register();
+    return &thread_slot;
 }
 
 weft_error *weft_error_ref(weft_error *error)

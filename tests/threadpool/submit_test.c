@@ -328,8 +328,9 @@ START_TEST(factory_fails)
     weft_unref(f);
     ck_assert_int_eq(reports_count, 1);
     weft_call_soon_threadsafe(loop, unset_factory, loop, NULL);
-    ck_assert_int_eq(weft_future_wait(weft_run_coroutine_threadsafe(give, NULL, loop), 60, NULL),
-                     0);
+    f = weft_run_coroutine_threadsafe(give, NULL, loop);
+    ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, NULL), 0);
+    weft_unref(f);
 }
 END_TEST
 
