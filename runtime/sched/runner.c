@@ -126,8 +126,8 @@ static int start_loop_locked(struct weft_runtime *rt, unsigned index)
         weft_loop_free(loop);
         return rc;
     }
-    /* Release, with the acquire of thieves. */
-    atomic_store_explicit(&rt->runtime.loops_started, index + 1, memory_order_release);
+    /* Release, with the acquire of thieves; seq_cst, with wf_runtime_recheck(). */
+    atomic_store_explicit(&rt->runtime.loops_started, index + 1, memory_order_seq_cst);
     return 0;
 }
 

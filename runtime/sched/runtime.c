@@ -187,7 +187,8 @@ bool wf_runtime_recheck(const struct weft_loop *loop)
     const struct runtime *runtime = loop->runtime;
     if (overflow_recheck(&runtime->overflow))
         return true;
-    unsigned count = atomic_load_explicit(&runtime->loops_started, memory_order_acquire);
+    /* Sequentially consistent, with the store when a loop is started: its ring is not missed. */
+    unsigned count = atomic_load_explicit(&runtime->loops_started, memory_order_seq_cst);
     for (unsigned i = 0; i < count; i++) {
         const struct weft_loop *other = runtime_loop(runtime, i);
         if (other && ring_recheck(&other->ring))
