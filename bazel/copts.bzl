@@ -10,6 +10,8 @@ _COMMON = [
     "-pthread",
     # A frame of many pages touches each of them: no call can step over a stack's guard page.
     "-fstack-clash-protection",
+    # weft_task_get_stack() walks frame pointers.
+    "-fno-omit-frame-pointer",
 ]
 
 WEFT_COPTS = ["-std=c11"] + _COMMON

@@ -298,8 +298,18 @@ int wf_task_cancel(struct task *task, weft_error *error)
 {
     struct weft_loop *loop = future_loop(&task->future);
 
-    if (likely(loop != NULL) && likely(loop_is_mine(loop)))
-        return cancel_here(task, error);
+    if (likely(loop != NULL)) {
+        if (likely(loop == loop_current()))
+            return cancel_here(task, error);
+        /* Nobody runs the loop: it is kept from starting meanwhile. Acquire and release, as there. */
+        uint8_t idle = LOOP_IDLE;
+        if (atomic_compare_exchange_strong_explicit(&loop->running, &idle, LOOP_INSPECTED,
+                                                    memory_order_acquire, memory_order_relaxed)) {
+            int rc = cancel_here(task, error);
+            atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_release);
+            return rc;
+        }
+    }
     if (future_is_done(&task->future)) {
         atomic_store_explicit(&task->future.taken, 1, memory_order_relaxed);
         return 0;
