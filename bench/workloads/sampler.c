@@ -25,7 +25,8 @@ static int64_t run_timed(work_of_n work, uint64_t n, void *arg)
 
 static uint64_t n_grown(uint64_t n, int64_t took_ns)
 {
-    double growth = (double)RUN_NS_AIM / (double)(took_ns + 1);
+    const int64_t aim_ns = RUN_NS_AIM;
+    double growth = (double)aim_ns / (double)(took_ns + 1);
     if (growth > GROWTH_MAX)
         growth = GROWTH_MAX;
     if (growth < GROWTH_MIN)
