@@ -77,7 +77,7 @@ void weft_loop_call_exception_handler(weft_loop *loop, const weft_report *report
     weft_error *error = wf_error_slot_take(wf_error_slot(), code);
     if ((code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT) && loop_is_mine(loop)) {
         loop_end_fatally(loop, code); /* EXH-08 */
-    } else {                /* EXH-06 */
+    } else {                          /* EXH-06 */
         weft_report failed = {.message = "Unhandled error in exception handler",
                               .code = code,
                               .error = error,

@@ -388,7 +388,6 @@ COROUTINE(count_on)
 
 COROUTINE(start_fatal_beside)
 {
-    const weft_task_options eager = {.eager_start = 1};
     int *count = arg;
     weft_unref(weft_create_task(count_on, count, NULL));
     weft_loop_set_exception_handler(weft_get_running_loop(), report_record, NULL);
