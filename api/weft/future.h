@@ -181,6 +181,9 @@ WEFT_API int weft_add_done_callback(weft_future *future, weft_done_callback fn, 
 /**
  * weft_remove_done_callback - take back every callback with this function and argument
  *
+ * Finds what was added on the future's own loop only from that loop, and may miss one while another
+ * thread removes callbacks of the same future.
+ *
  * Context: any thread
  * Return:  how many were removed: 0 once the future is done
  * asyncio: Future.remove_done_callback(fn)

@@ -109,7 +109,8 @@ WEFT_API int weft_runner_loops(const weft_runner *runner);
  * shutdown_timeout, then a warning names the functions still running), closes the loops and joins
  * their threads. Idempotent.
  *
- * Context: any thread that runs none of its loops
+ * Context: any thread that runs none of its loops; after weft_runner_run(), one that runs no loop at
+ *          all
  * Return:  0; WEFT_ELOOPRUNNING from inside one of its loops
  * asyncio: Runner.close()
  */

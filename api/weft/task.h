@@ -107,7 +107,7 @@ WEFT_API weft_task *weft_current_task_of(weft_loop *loop);
  * From another thread it asks the loop and waits for the answer (a task is suspended, a thread
  * blocked).
  *
- * Context: any thread
+ * Context: any thread, but from another one not while the loop is being closed
  * Return:  how many; WEFT_ENOLOOP; -ENOMEM
  * asyncio: all_tasks(loop)
  */

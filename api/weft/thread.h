@@ -66,7 +66,11 @@ WEFT_API void weft_executor_free(weft_executor *executor);
  * weft_run_in_executor - submit a blocking function to an executor
  * @loop:     whose the future is; NULL: the running one, or none (a concurrent future, for foreign
  * threads)
- * @executor: NULL: the runtime's pool
+ * @executor: NULL: the runtime's pool, which a loop of the runtime has to have used or set before
+ *            other threads name it, and which must not be closed meanwhile
+ *
+ * Only a task of that loop waits for room. A foreign thread without a loop is blocked until there is
+ * some; any other caller gets EAGAIN.
  *
  * Context: any thread
  * Return:  as weft_to_thread()
@@ -103,7 +107,7 @@ WEFT_API int weft_loop_shutdown_default_executor(weft_loop *loop, double timeout
  */
 WEFT_API weft_future *weft_run_coroutine_threadsafe(weft_coroutine fn, void *arg, weft_loop *loop);
 
-/* As above, with the task's options (name, stack, drops). */
+/* As above, with the task's options (name, stack, drops; eager_start is ignored). */
 WEFT_API weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg,
                                                          weft_loop *loop,
                                                          const weft_task_options *options);

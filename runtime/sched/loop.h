@@ -14,7 +14,8 @@
  *     nothing to run, at timers, descriptors and spawned tasks too. `slow_at` = 0 asks for that look
  *     at the next turn.
  * L3  The memory of a loop is never given back, only used for another loop: a waker that comes late
- *     finds a loop, and wakes it for nothing.
+ *     finds a loop, and wakes it for nothing. Mail that comes late runs there too: what it touches
+ *     must be its own, or be told apart by `life`.
  * L4  A runnable that is run with a NULL loop was dropped: it gives back
  *     what it holds.
  */
