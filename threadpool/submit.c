@@ -138,6 +138,8 @@ static void submission_cancelled(struct weft_future *f)
         wf_future_unref(f);
 }
 
+static const struct future_ops submission_ops = {.cancelled = submission_cancelled};
+
 weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, weft_loop *loop,
                                                 const weft_task_options *options)
 {
@@ -155,7 +157,7 @@ weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, we
         return NULL;
     }
     plain_init(&s->future, NULL, BLOCK_TASK, BIAS_SHARED, 2); /* S1 */
-    s->future.cancelled_hook = submission_cancelled;
+    s->future.ops = &submission_ops;
     s->mail.run = submission_start;
     s->cancel_mail.run = submission_cancel;
     s->done.run = submission_done;

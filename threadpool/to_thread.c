@@ -97,6 +97,8 @@ static void call_cancelled(struct weft_future *f)
         call_complete(call);
 }
 
+static const struct future_ops call_ops = {.cancelled = call_cancelled};
+
 /* A task that waits for room in the queue. */
 struct room_wait {
     struct wait wait;
@@ -177,7 +179,7 @@ static struct call *call_make(struct weft_loop *loop, weft_executor *executor, w
     if (!call)
         return NULL;
     plain_init(&call->future, loop, BLOCK_TASK, future_bias(loop, here), 2); /* C1 */
-    call->future.cancelled_hook = call_cancelled;
+    call->future.ops = &call_ops;
     call->job =
         (struct pool_job){.run = call_run, .drop = call_drop, .name_of = (void *)(uintptr_t)fn};
     call->home.run = call_home;

@@ -47,6 +47,8 @@ static void mirror_cancelled(struct weft_future *f)
     mirror_drop_source((struct mirror *)(void *)f, true);
 }
 
+static const struct future_ops mirror_ops = {.cancelled = mirror_cancelled};
+
 weft_future *weft_wrap_future(weft_future *future)
 {
     struct weft_loop *loop = loop_current();
@@ -62,7 +64,7 @@ weft_future *weft_wrap_future(weft_future *future)
         return NULL;
     }
     plain_init(&mirror->future, loop, BLOCK_TASK, loop->bias, 2);
-    mirror->future.cancelled_hook = mirror_cancelled;
+    mirror->future.ops = &mirror_ops;
     atomic_init(&mirror->source, weft_ref(future));
     int rc = wf_add_done_callback_on(future, loop, mirror_source_done, mirror);
     if (rc) {

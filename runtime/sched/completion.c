@@ -66,9 +66,10 @@ void wf_future_free(struct weft_loop *here, struct weft_future *f)
     }
     wf_callbacks_drop(f);
     weft_error_unref(f->error);
-    if (future_is_task(f)) {
+    if (future_is_task(f))
         wf_task_drop_name(task_of(f));
-    }
+    else if (f->kind == FUTURE_COMPOUND)
+        plain_of(f)->ops->fini(f);
     block_put(here ? &here->blocks : NULL, (enum block_class)f->block, f);
 }
 
@@ -238,10 +239,13 @@ int wf_future_cancel(struct weft_future *f, weft_error *error)
             atomic_store_explicit(&f->taken, 1, memory_order_relaxed);
         return f->kind == FUTURE_CONCURRENT && value == OUTCOME_CANCELLED; /* XTHR-07 */
     }
+    const struct future_ops *ops = plain_of(f)->ops;
+    if (ops && ops->cancel)
+        return ops->cancel(f, error);
     if (wf_future_fail(f, OUTCOME_CANCELLED, WEFT_ECANCELLED, weft_error_ref(error)))
         return f->kind == FUTURE_CONCURRENT && outcome_value(&f->outcome) == OUTCOME_CANCELLED;
-    if (plain_of(f)->cancelled_hook)
-        plain_of(f)->cancelled_hook(f);
+    if (ops && ops->cancelled)
+        ops->cancelled(f);
     return 1;
 }
 

@@ -39,7 +39,7 @@ static inline void plain_init(struct plain_future *f, struct weft_loop *loop,
                               enum block_class block, uint32_t bias, uint32_t refs)
 {
     future_init(&f->base, loop, loop ? FUTURE_PLAIN : FUTURE_CONCURRENT, block, bias, refs);
-    f->cancelled_hook = NULL;
+    f->ops = NULL;
 }
 
 /* What a future made by this thread begins with: shared, unless the thread runs its loop. */
@@ -63,7 +63,7 @@ void wf_future_unref_shared(struct weft_loop *here, struct weft_future *f);
 static inline void future_free(struct weft_loop *here, struct weft_future *f)
 {
     if (likely(!f->error) && likely(!f->drop) && likely(f->code == 0) &&
-        likely(f->kind != FUTURE_TASK || !task_of(f)->named))
+        likely(f->kind != FUTURE_COMPOUND) && likely(f->kind != FUTURE_TASK || !task_of(f)->named))
         block_put(&here->blocks, (enum block_class)f->block, f);
     else
         wf_future_free(here, f);

@@ -25,6 +25,7 @@ enum future_kind {
     FUTURE_PLAIN,
     FUTURE_CONCURRENT, /* of no loop */
     FUTURE_TASK,
+    FUTURE_COMPOUND, /* a plain one with ops->fini */
 };
 
 /* A waiter on the future's own loop. It is queued there when the future is done. On its owner's
@@ -49,13 +50,24 @@ struct weft_future {
     weft_drop drop;
 };
 
+/* What a future that stands for something does beyond keeping its outcome. Each may be NULL. */
+struct future_ops {
+    /*
+     * In place of cancelling a pending one: asks what it stands for to end, with this message
+     * (borrowed, may be NULL). 1 if anything heard the request, else 0; or -ENOMEM.
+     */
+    int (*cancel)(struct weft_future *future, weft_error *error);
+    /* Called by who cancelled it while it was pending, after that. */
+    void (*cancelled)(struct weft_future *future);
+    /* FUTURE_COMPOUND: the last reference is gone; gives back what else it holds. */
+    void (*fini)(struct weft_future *future);
+};
+
 /* A future that is no task: completed by whoever it was made for. */
 struct plain_future {
     struct weft_future base;
-    struct runnable mail; /* tells the loop that another thread completed it */
-    /* Called by who cancelled it while it was pending, after that; or NULL. Set before others know.
-     */
-    void (*cancelled_hook)(struct weft_future *future);
+    struct runnable mail;         /* tells the loop that another thread completed it */
+    const struct future_ops *ops; /* or NULL; set before others know */
 };
 
 static inline struct plain_future *plain_of(struct weft_future *f)
