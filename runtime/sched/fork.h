@@ -7,7 +7,7 @@
 /* From now on, forks are prepared for. Before the first loop is made. */
 void wf_fork_watch(void);
 
-/* The list of loops that nobody uses (loop.c). */
+/* The list of loops that nobody uses (loop_make.c). */
 void wf_loop_memory_lock(void);
 void wf_loop_memory_unlock(void);
 

@@ -1,5 +1,5 @@
 /*
- * loop.c - a loop's life: made, run, stopped, closed; and the slow look between turns.
+ * loop.c - a loop is run and stopped; and the slow look between turns.
  *
  * The quick way from turn to turn is ready_next() in loop.h. Whenever that has nothing to give, the
  * loop's own flow takes a slow look: mail, descriptors, due timers, spawned tasks; and with nothing
@@ -7,157 +7,20 @@
  */
 #include "runtime/sched/loop.h"
 
-#include <pthread.h>
-#include <stdlib.h>
+#include <errno.h>
 
 #include "runtime/base/likely.h"
 #include "runtime/sched/callback.h"
-#include "runtime/sched/fork.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/idle_wait.h"
+#include "runtime/sched/loop_life.h"
 #include "runtime/sched/report.h"
-#include "runtime/sched/runner.h"
+#include "runtime/sched/runtime.h"
 #include "runtime/sched/scheduler.h"
 #include "runtime/sched/task_ops.h"
 #include "runtime/task/stack_overflow.h"
 
-#define NUMBER_BLOCK 1024u
 #define SHARED_TURNS 256u
-
-/* The count behind Task-N, taken in ranges by the loops: any thread. */
-static _Atomic uint64_t task_numbers = 1;
-
-/* Loops that nobody uses (L3). */
-static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct weft_loop *free_loops;
-
-void wf_loop_memory_lock(void)
-{
-    pthread_mutex_lock(&free_lock);
-}
-
-void wf_loop_memory_unlock(void)
-{
-    pthread_mutex_unlock(&free_lock);
-}
-
-static struct weft_loop *loop_take_memory(void)
-{
-    pthread_mutex_lock(&free_lock);
-    struct weft_loop *loop = free_loops;
-    if (loop)
-        free_loops = loop->next_free;
-    pthread_mutex_unlock(&free_lock);
-    if (loop)
-        return loop;
-    loop = mem_alloc_line(sizeof(*loop));
-    if (loop)
-        loop->life = 0;
-    return loop;
-}
-
-static void loop_give_memory(struct weft_loop *loop)
-{
-    pthread_mutex_lock(&free_lock);
-    loop->next_free = free_loops;
-    free_loops = loop;
-    pthread_mutex_unlock(&free_lock);
-}
-
-/* The running task keeps its own errors. */
-static struct error_slot *current_error_slot(void)
-{
-    struct weft_loop *loop = loop_current();
-    return loop && loop->current ? &loop->current->errors : NULL;
-}
-
-int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
-{
-    const char *debug = secure_getenv("WEFT_DEBUG");
-    enum stack_class class = STACK_NORMAL;
-
-    if (options && options->stack_bytes)
-        class = wf_stack_class_for(options->stack_bytes);
-    if (class == STACK_CLASSES ||
-        (options && options->clock != WEFT_CLOCK_MONOTONIC && options->clock != WEFT_CLOCK_VIRTUAL))
-        return -EINVAL;
-    struct weft_loop *loop = loop_take_memory();
-    if (!loop)
-        return -ENOMEM;
-    wf_fork_watch();
-    atomic_store_explicit(&wf_error_slot_hook, current_error_slot, memory_order_relaxed);
-    atomic_store_explicit(&wf_stack_owner_name, wf_task_owner_name, memory_order_relaxed);
-
-    /* Field by field: a waker of the loop's earlier life may still look at the parking word (L3).
-     */
-    loop->ready_first = loop->ready_last = NULL;
-    loop->pushed = loop->steps = loop->turn_end = loop->slow_at = 0;
-    loop->turns = loop->started = 0;
-    loop->current = NULL;
-    atomic_store_explicit(&loop->touching.what, NULL, memory_order_relaxed);
-    loop->handed = NULL;
-    loop->tasks_first = loop->tasks_last = NULL;
-    loop->blocks = (struct block_cache){0};
-    wf_stack_cache_init(&loop->stacks);
-    loop->number_next = loop->number_end = 0;
-    loop->stack_class = (uint8_t) class;
-    loop->virtual_clock = options && options->clock == WEFT_CLOCK_VIRTUAL;
-    loop->stopping = loop->turned = false;
-    loop->debug = options && options->debug ? options->debug > 0 : debug && *debug;
-    loop->fatal = 0;
-    loop->bias = wf_outcome_barrier_works() ? BIAS_OWNER : BIAS_SHARED;
-    loop->shared_turns = 0;
-    loop->task_factory = NULL;
-    loop->task_factory_arg = NULL;
-    loop->now_ns = loop->virtual_clock ? 0 : clock_now_ns();
-    loop->external = 0;
-    spin_init(&loop->spin);
-    wf_poller_init(&loop->poller);
-    loop->runtime = NULL;
-    loop->index = 0;
-    loop->searcher = loop->private_runtime = false;
-    loop->trimmed_steps = 0;
-    loop->trim_ns = 0;
-    loop->trims_left = 0;
-    loop->polls = loop->parks = loop->stolen = 0;
-    loop->handler = NULL;
-    loop->handler_arg = NULL;
-    loop->next_free = NULL;
-    loop->life++;
-    atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_relaxed);
-    atomic_store_explicit(&loop->closed, false, memory_order_relaxed);
-    atomic_store_explicit(&loop->revoked, false, memory_order_relaxed);
-    inbox_init(&loop->inbox);
-    parking_init(&loop->parking);
-    ring_init(&loop->ring);
-    wf_wheel_init(&loop->wheel, loop->now_ns);
-    *ret_loop = loop;
-    return 0;
-}
-
-void wf_loop_take_numbers(struct weft_loop *loop)
-{
-    /* Relaxed: only the numbers matter, and each is given out once. */
-    loop->number_next =
-        atomic_fetch_add_explicit(&task_numbers, NUMBER_BLOCK, memory_order_relaxed);
-    loop->number_end = loop->number_next + NUMBER_BLOCK;
-}
-
-uint64_t wf_foreign_number(void)
-{
-    return atomic_fetch_add_explicit(&task_numbers, 1, memory_order_relaxed);
-}
-
-/* What is left of the loop's range goes back if nobody took numbers after it: runs in a row count
- * on. */
-static void loop_return_numbers(struct weft_loop *loop)
-{
-    uint64_t end = loop->number_end;
-    if (loop->number_next != end)
-        atomic_compare_exchange_strong_explicit(&task_numbers, &end, loop->number_next,
-                                                memory_order_relaxed, memory_order_relaxed);
-    loop->number_next = loop->number_end = 0;
-}
 
 /* Queues what the wheel has due at this time. */
 static void loop_fire_timers(struct weft_loop *loop, int64_t now_ns)
@@ -294,16 +157,6 @@ static void ready_put_back(struct weft_loop *loop, struct runnable *r)
         r->next = loop->ready_first;
     loop->ready_first = r;
     loop->steps--;
-}
-
-/* Takes everything out, as a chain. */
-static struct runnable *ready_take_all(struct weft_loop *loop)
-{
-    if (ready_is_empty(loop))
-        return NULL;
-    loop->ready_last->next = NULL;
-    loop->steps = loop->turn_end = loop->pushed;
-    return loop->ready_first;
 }
 
 /* The loop's own flow. */
@@ -472,118 +325,5 @@ __attribute__((no_sanitize("thread"))) int weft_loop_get_stats(const weft_loop *
                                    .polls = loop->polls,
                                    .parks = loop->parks,
                                    .stolen = loop->stolen};
-    return 0;
-}
-
-static void drop_chain(struct runnable *r)
-{
-    while (r) {
-        struct runnable *next = r->next;
-        r->run(r, NULL); /* L4 */
-        r = next;
-    }
-}
-
-static void drop_watcher(void *watcher, void *arg)
-{
-    wf_watcher_drop(arg, watcher);
-}
-
-/*
- * A task that will never go on (TASK-19). Whoever waits for it elsewhere sees it cancelled. It is
- * held until what was queued meanwhile is dropped: it may be queued itself, by the end of a task
- * that it awaits or by what a handler does.
- */
-static void loop_destroy_task(struct weft_loop *loop, struct task *task)
-{
-    wf_future_ref(&task->future);
-    wf_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future, NULL);
-    drop_chain(ready_take_all(loop)); /* what the report's handler queued */
-    if (task->wait)
-        task->wait->ops->abandon(task->wait, task);
-    if (task->started) {
-        task->stack->owner = NULL;
-        stack_put(&loop->stacks, task->stack);
-    } else if (task->arg_drop) {
-        task->arg_drop(task->arg);
-    }
-    task->started = true;
-    weft_error_unref(task->cancel_error);
-    task->cancel_error = NULL;
-    wf_task_complete(loop, task, OUTCOME_CANCELLED, WEFT_ECANCELLED, NULL);
-    drop_chain(ready_take_all(loop));
-    wf_future_unref(&task->future);
-}
-
-int weft_loop_close(weft_loop *loop)
-{
-    if (!loop)
-        return -EINVAL;
-    if (weft_loop_is_running(loop))
-        return WEFT_ELOOPRUNNING;
-    bool open = false;
-    if (!atomic_compare_exchange_strong_explicit(&loop->closed, &open, true, memory_order_acq_rel,
-                                                 memory_order_relaxed))
-        return 0;
-    /* The closing thread stands in for the loop's while the last owners of its futures are told. */
-    struct weft_loop *outer = loop_current();
-    wf_loop_running = loop;
-    drop_chain(inbox_close(&loop->inbox));
-    struct timer *chain = wf_wheel_take_all(&loop->wheel), *timer;
-    while ((timer = timer_chain_pop(&chain))) {
-        struct runnable *fire = &container_of(timer, struct loop_timer, timer)->fire;
-        fire->run(fire, NULL);
-    }
-    wf_poller_clear(&loop->poller, drop_watcher, loop);
-    drop_chain(ready_take_all(loop));
-    if (loop->private_runtime)
-        wf_runtime_drop_pool(loop->runtime); /* LIFE-16 */
-    while (loop->tasks_first)
-        loop_destroy_task(loop, loop->tasks_first);
-    drop_chain(ready_take_all(loop)); /* callbacks of the destroyed */
-    wf_loop_running = outer;
-    wf_poller_close(&loop->poller);
-    wf_stack_cache_fini(&loop->stacks);
-    block_cache_fini(&loop->blocks);
-    loop_return_numbers(loop);
-    return 0;
-}
-
-weft_loop *weft_new_event_loop(const weft_loop_options *options)
-{
-    struct weft_loop *loop = NULL;
-    int rc = wf_loop_make(options, &loop);
-    if (rc) {
-        errno = -rc;
-        return NULL;
-    }
-    return loop;
-}
-
-struct runtime *wf_runtime_of(struct weft_loop *loop)
-{
-    if (!loop->runtime) {
-        struct runtime *runtime = mem_alloc_line(sizeof(*runtime));
-        if (!runtime)
-            return NULL;
-        wf_runtime_init(runtime, 1);
-        wf_runtime_join(runtime, loop, 0);
-        loop->private_runtime = true;
-    }
-    return loop->runtime;
-}
-
-int weft_loop_free(weft_loop *loop)
-{
-    if (!loop)
-        return 0;
-    int rc = weft_loop_close(loop);
-    if (rc)
-        return rc;
-    if (weft_get_event_loop() == loop)
-        weft_set_event_loop(NULL);
-    if (loop->private_runtime)
-        mem_free_line(loop->runtime, sizeof(*loop->runtime));
-    loop_give_memory(loop);
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "runtime/base/sys.h"
 #include "runtime/sched/callback.h"
 #include "runtime/sched/future_ops.h"
+#include "runtime/sched/loop_life.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/task_ops.h"
 

@@ -1,0 +1,110 @@
+/*
+ * loop_close.c - the end of a loop: what is queued is dropped, tasks that will never go on are
+ * ended, and its memory waits for another loop.
+ */
+#include <errno.h>
+
+#include "runtime/sched/callback.h"
+#include "runtime/sched/future_ops.h"
+#include "runtime/sched/loop_life.h"
+#include "runtime/sched/report.h"
+#include "runtime/sched/runtime.h"
+
+/* Takes everything out, as a chain. */
+static struct runnable *ready_take_all(struct weft_loop *loop)
+{
+    if (ready_is_empty(loop))
+        return NULL;
+    loop->ready_last->next = NULL;
+    loop->steps = loop->turn_end = loop->pushed;
+    return loop->ready_first;
+}
+
+static void drop_chain(struct runnable *r)
+{
+    while (r) {
+        struct runnable *next = r->next;
+        r->run(r, NULL); /* L4 */
+        r = next;
+    }
+}
+
+static void drop_watcher(void *watcher, void *arg)
+{
+    wf_watcher_drop(arg, watcher);
+}
+
+/*
+ * A task that will never go on (TASK-19). Whoever waits for it elsewhere sees it cancelled. It is
+ * held until what was queued meanwhile is dropped: it may be queued itself, by the end of a task
+ * that it awaits or by what a handler does.
+ */
+static void loop_destroy_task(struct weft_loop *loop, struct task *task)
+{
+    wf_future_ref(&task->future);
+    wf_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future, NULL);
+    drop_chain(ready_take_all(loop)); /* what the report's handler queued */
+    if (task->wait)
+        task->wait->ops->abandon(task->wait, task);
+    if (task->started) {
+        task->stack->owner = NULL;
+        stack_put(&loop->stacks, task->stack);
+    } else if (task->arg_drop) {
+        task->arg_drop(task->arg);
+    }
+    task->started = true;
+    weft_error_unref(task->cancel_error);
+    task->cancel_error = NULL;
+    wf_task_complete(loop, task, OUTCOME_CANCELLED, WEFT_ECANCELLED, NULL);
+    drop_chain(ready_take_all(loop));
+    wf_future_unref(&task->future);
+}
+
+int weft_loop_close(weft_loop *loop)
+{
+    if (!loop)
+        return -EINVAL;
+    if (weft_loop_is_running(loop))
+        return WEFT_ELOOPRUNNING;
+    bool open = false;
+    if (!atomic_compare_exchange_strong_explicit(&loop->closed, &open, true, memory_order_acq_rel,
+                                                 memory_order_relaxed))
+        return 0;
+    /* The closing thread stands in for the loop's while the last owners of its futures are told. */
+    struct weft_loop *outer = loop_current();
+    wf_loop_running = loop;
+    drop_chain(inbox_close(&loop->inbox));
+    struct timer *chain = wf_wheel_take_all(&loop->wheel), *timer;
+    while ((timer = timer_chain_pop(&chain))) {
+        struct runnable *fire = &container_of(timer, struct loop_timer, timer)->fire;
+        fire->run(fire, NULL);
+    }
+    wf_poller_clear(&loop->poller, drop_watcher, loop);
+    drop_chain(ready_take_all(loop));
+    if (loop->private_runtime)
+        wf_runtime_drop_pool(loop->runtime); /* LIFE-16 */
+    while (loop->tasks_first)
+        loop_destroy_task(loop, loop->tasks_first);
+    drop_chain(ready_take_all(loop)); /* callbacks of the destroyed */
+    wf_loop_running = outer;
+    wf_poller_close(&loop->poller);
+    wf_stack_cache_fini(&loop->stacks);
+    block_cache_fini(&loop->blocks);
+    wf_loop_return_numbers(loop);
+    return 0;
+}
+
+int weft_loop_free(weft_loop *loop)
+{
+    if (!loop)
+        return 0;
+    int rc = weft_loop_close(loop);
+    if (rc)
+        return rc;
+    if (weft_get_event_loop() == loop)
+        weft_set_event_loop(NULL);
+    if (loop->private_runtime)
+        mem_free_line(loop->runtime, sizeof(*loop->runtime));
+    wf_loop_give_memory(loop);
+    return 0;
+}

@@ -1,0 +1,22 @@
+/*
+ * loop_life.h - a loop from its making to its end: for the runner, and among the files that do it.
+ */
+#ifndef WEFT_RUNTIME_SCHED_LOOP_LIFE_H
+#define WEFT_RUNTIME_SCHED_LOOP_LIFE_H
+
+#include "runtime/sched/loop.h"
+
+/* Makes a loop that is not running. 0 or -errno. (loop_make.c) */
+int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop);
+
+/* What is left of the loop's range of task numbers goes back if nobody took numbers after it: runs
+ * in a row count on. (loop_make.c) */
+void wf_loop_return_numbers(struct weft_loop *loop);
+
+/* The memory of a closed loop is there for another one. (loop_make.c) */
+void wf_loop_give_memory(struct weft_loop *loop);
+
+/* Runs it in the calling thread until it is stopped. As weft_loop_run_forever(). (loop.c) */
+int wf_loop_run(struct weft_loop *loop);
+
+#endif
