@@ -60,4 +60,18 @@ static inline bool task_deliver_cancel(struct task *task)
     return __builtin_expect(task->must_cancel, 0) && wf_task_deliver_cancel(task);
 }
 
+/*
+ * The end of a wait that a cancellation may have ended: `cancelled` says whether it did, and `error`
+ * (owned by the call, may be NULL) is its message. 0, or WEFT_ECANCELLED as the current error: one
+ * for all requests, with the first message (CANC-16).
+ */
+int wf_wait_cancelled(struct task *task, bool cancelled, weft_error *error);
+
+static inline int wait_outcome(struct task *task, bool cancelled, weft_error *error)
+{
+    if (__builtin_expect(!cancelled, 1) && __builtin_expect(!task->must_cancel, 1))
+        return 0;
+    return wf_wait_cancelled(task, cancelled, error);
+}
+
 #endif

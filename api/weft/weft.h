@@ -9,6 +9,7 @@
 #include <weft/future.h>
 #include <weft/loop.h>
 #include <weft/runner.h>
+#include <weft/sync.h>
 #include <weft/task.h>
 #include <weft/thread.h>
 #include <weft/timeout.h>

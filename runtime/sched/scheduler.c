@@ -16,11 +16,23 @@
 #include "runtime/sched/scheduler.h"
 
 #include "runtime/base/likely.h"
+#include "runtime/park.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/suspend.h"
+#include "runtime/sched/watch.h"
 
 static void task_entry(void *arg);
+
+/* Runs one of our own small steps, on whatever stack this is (S2); false if r is anything else. */
+static bool small_step(struct runnable *r, struct weft_loop *loop)
+{
+    if (!r || (r->run != wf_timer_wake && r->run != wf_watch_told))
+        return false;
+    loop->current = NULL;
+    r->run(r, loop);
+    return true;
+}
 
 /* A task that goes on in the frame of one that ended: its context is of the same stack. */
 static inline void context_adopt(struct context *context, const struct context *ended)
@@ -94,10 +106,9 @@ __attribute__((noinline)) void wf_suspend_to(struct weft_loop *loop, struct task
                 context_switch(&task->context, &next->context);
                 return;
             }
-        } else if (r && r->run == wf_timer_wake) { /* S2 */
-            wf_timer_wake(r, loop);
+        } else if (small_step(r, loop)) {
             continue;
-        } else if (r && r->run == wf_task_step) { /* behind a timer */
+        } else if (r && r->run == wf_task_step) { /* behind a small step */
             struct task *next = task_of_ready(r);
             loop->current = next;
             if (next != task)
@@ -182,10 +193,8 @@ static void task_entry(void *arg)
             context_exit(&gone, resumer);
         }
         struct runnable *r = unlikely(loop->fatal) ? NULL : ready_next(loop);
-        while (r && r->run == wf_timer_wake) {
-            wf_timer_wake(r, loop);
+        while (small_step(r, loop))
             r = ready_next(loop);
-        }
         if (r && r->run == wf_task_start) {
             struct task *next = task_of_ready(r);
             if (likely(!next->must_cancel) && likely(next->stack_class == stack->class)) {
@@ -299,4 +308,19 @@ bool wf_task_deliver_cancel(struct task *task)
     wf_error_raise(&task->errors, task->cancel_error);
     task->cancel_error = NULL;
     return true;
+}
+
+int wf_wait_cancelled(struct task *task, bool cancelled, weft_error *error)
+{
+    if (!cancelled) {
+        wf_task_deliver_cancel(task);
+        return WEFT_ECANCELLED;
+    }
+    if (task->must_cancel) {
+        task->must_cancel = false;
+        weft_error_unref(task->cancel_error);
+        task->cancel_error = NULL;
+    }
+    wf_error_raise(&task->errors, error);
+    return WEFT_ECANCELLED;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "runtime/base/likely.h"
+#include "runtime/park.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/scheduler.h"
 
@@ -47,21 +48,7 @@ static int sleep_for(struct weft_loop *loop, struct task *task, double delay)
     loop_arm(loop, &sleep.timer.loop_timer.timer, clock_ns(delay));
     wf_park(loop, task, &sleep.wait);
     wheel_cancel(&loop->wheel, &sleep.timer.loop_timer.timer);
-    if (unlikely(task->must_cancel)) {
-        if (!sleep.cancelled) {
-            wf_task_deliver_cancel(task);
-            return WEFT_ECANCELLED;
-        }
-        task->must_cancel =
-            false; /* one error for both requests, with the first message (CANC-16) */
-        weft_error_unref(task->cancel_error);
-        task->cancel_error = NULL;
-    }
-    if (unlikely(sleep.cancelled)) {
-        wf_error_raise(&task->errors, sleep.error);
-        return WEFT_ECANCELLED;
-    }
-    return 0;
+    return wait_outcome(task, sleep.cancelled, sleep.error);
 }
 
 int weft_sleep(double delay)

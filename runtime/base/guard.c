@@ -1,0 +1,37 @@
+/*
+ * guard.c - waiting for a guard.
+ */
+#include "runtime/base/guard.h"
+
+#include <sched.h>
+#include <time.h>
+
+#define GUARD_SPINS  100u /* longer than any holder takes that has its processor */
+#define GUARD_YIELDS 20u  /* after that the holder is one that yielding does not help */
+#define GUARD_NAP_NS 50000
+
+/* What a waiter does between two looks, more patient each time. */
+static void guard_pause(unsigned tries)
+{
+    if (tries < GUARD_SPINS) {
+        cpu_relax();
+    } else if (tries < GUARD_SPINS + GUARD_YIELDS) {
+        (void)sched_yield();
+    } else {
+        struct timespec nap = {.tv_nsec = GUARD_NAP_NS};
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL); /* cut short by a signal: as good */
+    }
+}
+
+uint32_t wf_guard_lock(_Atomic uint32_t *word)
+{
+    for (unsigned tries = 0;; tries++) {
+        /* As in guard_lock(). */
+        uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
+        if (!(seen & GUARD_HELD) &&
+            atomic_compare_exchange_weak_explicit(word, &seen, seen | GUARD_HELD,
+                                                  memory_order_acquire, memory_order_relaxed))
+            return seen;
+        guard_pause(tries);
+    }
+}
