@@ -81,6 +81,18 @@ WEFT_API weft_task *weft_spawn(weft_coroutine fn, void *arg, const weft_task_opt
  */
 WEFT_API int weft_sleep(double delay);
 
+/**
+ * weft_sleep_result - as weft_sleep(), and gives a value
+ * @value:     what the sleep is to result in; weft never looks into it
+ * @ret_value: value, if 0 is returned; else left alone. May be NULL
+ *
+ * Context:      a task
+ * Cancellation: wakes at once; the value is still the caller's
+ * Return:       as weft_sleep()
+ * asyncio:      asyncio.sleep(delay, result)
+ */
+WEFT_API int weft_sleep_result(double delay, void *value, void **ret_value);
+
 /* weft_sleep(0): lets everything that is queued run once. asyncio: asyncio.sleep(0) */
 WEFT_API int weft_yield(void);
 

@@ -62,3 +62,11 @@ int weft_sleep(double delay)
         return weft_fail(-EINVAL, "the delay is not a number");
     return delay > 0 ? sleep_for(loop, task, delay) : weft_yield();
 }
+
+int weft_sleep_result(double delay, void *value, void **ret_value)
+{
+    int rc = weft_sleep(delay);
+    if (!rc && ret_value)
+        *ret_value = value;
+    return rc;
+}

@@ -49,6 +49,38 @@ START_SIM(sleep_lasts_the_delay)
     return 0;
 }
 
+COROUTINE(sleep_for_ever_with_result)
+{
+    void *value = arg;
+    ck_assert_int_eq(weft_sleep_result(WEFT_FOREVER, NULL, &value), WEFT_ECANCELLED);
+    ck_assert_ptr_eq(value, arg); /* left alone */
+    return WEFT_ECANCELLED;
+}
+
+/* SLEP-01: it gives the value that it was given, if it lasts its time. */
+START_SIM(sleep_gives_its_result)
+{
+    int given, before;
+    void *value = &before;
+    double start = now();
+
+    ck_assert_int_eq(weft_sleep_result(2, &given, &value), 0);
+    ck_assert_double_ge(now() - start, 2);
+    ck_assert_ptr_eq(value, &given);
+    ck_assert_int_eq(weft_sleep_result(0, NULL, &value), 0);
+    ck_assert_ptr_null(value);
+    ck_assert_int_eq(weft_sleep_result(0, &given, NULL), 0);
+    value = &before;
+    ck_assert_int_eq(weft_sleep_result(NAN, &given, &value), -EINVAL); /* SLEP-05 */
+    ck_assert_ptr_eq(value, &before);
+
+    weft_task *t = weft_create_task(sleep_for_ever_with_result, &before, NULL);
+    sim_pass(1);
+    ck_assert_int_eq(weft_cancel(t), 1);
+    ck_assert_int_eq(weft_join(t, NULL), WEFT_ECANCELLED);
+    return 0;
+}
+
 /* SLEP-02: it suspends even when nothing else is runnable. */
 START_SIM(sleep_always_suspends)
 {
@@ -302,6 +334,7 @@ int main(void)
 
     TCase *lengths = tcase_create("lengths");
     tcase_add_test(lengths, sleep_lasts_the_delay);
+    tcase_add_test(lengths, sleep_gives_its_result);
     tcase_add_test(lengths, sleep_always_suspends);
     tcase_add_test(lengths, sleep_of_zero_is_one_iteration);
     tcase_add_test(lengths, delay_that_is_no_number);
