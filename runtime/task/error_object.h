@@ -1,0 +1,45 @@
+/*
+ * error_object.h - what an error object is made of, and how those of any kind are made.
+ *
+ * An object is written while it is made, and never afterwards: it may be shared by all threads.
+ * Only its reference count changes. Chains are trees by construction (an error can only refer to
+ * older ones), so no cycle arises, and a long chain is freed without recursion.
+ */
+#ifndef WEFT_RUNTIME_TASK_ERROR_OBJECT_H
+#define WEFT_RUNTIME_TASK_ERROR_OBJECT_H
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <weft/error.h>
+
+#include "runtime/task/error_slot.h"
+
+struct weft_error {
+    _Atomic uint32_t refs; /* any thread, by RMW */
+    int code;
+    weft_error *cause, *context;
+    char *message; /* NULL: none; text_bytes with the terminating zero */
+    size_t text_bytes;
+    weft_error **members;
+    size_t count;
+    weft_error *dying; /* while it is being freed: the next one to free */
+};
+
+/* A bare object; what the slot (may be NULL) handles becomes its context. NULL: no memory. */
+weft_error *wf_error_make(int code, const struct error_slot *slot);
+
+/* Gives a bare object its message, a copy. False: no memory. */
+bool wf_error_set_text(weft_error *error, const char *text, size_t length);
+
+/* An object with its message, unless format is NULL. NULL: no memory. */
+WEFT_PRINTF(3, 0)
+weft_error *wf_error_makev(int code, const struct error_slot *slot, const char *format,
+                           va_list args);
+
+/* A copy with what is handled here as context; the object itself may be in other hands. NULL: no
+ * memory. */
+weft_error *wf_error_in_context(const weft_error *error, const struct error_slot *slot);
+
+#endif
