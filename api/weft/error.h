@@ -97,6 +97,17 @@ WEFT_API int weft_fail(int code, const char *format, ...) WEFT_PRINTF(2, 3);
  */
 WEFT_API int weft_fail_from(weft_error *cause, int code, const char *format, ...) WEFT_PRINTF(3, 4);
 
+/* `return weft_fail(...)` stays a call: as a jump, it would hide its place from the error's stack. */
+static inline int weft_failed_here_(int code)
+{
+#if defined(__GNUC__)
+    __asm__ volatile("");
+#endif
+    return code;
+}
+#define weft_fail(...)      weft_failed_here_((weft_fail)(__VA_ARGS__))
+#define weft_fail_from(...) weft_failed_here_((weft_fail_from)(__VA_ARGS__))
+
 /**
  * weft_raise - make an error object the current one, and return its code
  * @error: its reference passes to the call; NULL is refused with -EINVAL
@@ -195,6 +206,20 @@ WEFT_API weft_error *weft_error_ref(weft_error *error);
 
 /* Gives a reference back; the last one frees. NULL is allowed. Any thread. */
 WEFT_API void weft_error_unref(weft_error *error);
+
+/**
+ * weft_error_get_stack - the calls in which the error was made, by weft_fail() and its like, in a
+ * task
+ * @frames: room for @max return addresses, outermost call first: the oldest ones are given
+ *
+ * An error keeps the 64 newest calls. They are found by frame pointers: code that is compiled
+ * without them (-fomit-frame-pointer, the default of optimising compilers) hides its callers.
+ *
+ * Context: any thread
+ * Return:  how many; 0 for an error made outside tasks, or for a plain code; -EINVAL
+ * asyncio: exception.__traceback__
+ */
+WEFT_API int weft_error_get_stack(const weft_error *error, void **frames, int max);
 
 WEFT_API int weft_error_code(const weft_error *error);            /* 0 for NULL */
 WEFT_API const char *weft_error_message(const weft_error *error); /* NULL if it has none */

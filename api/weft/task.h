@@ -153,18 +153,20 @@ WEFT_API int weft_task_set_name(weft_task *task, const char *name);
 WEFT_API int weft_task_get_coro(const weft_task *task, weft_coroutine *ret_fn, void **ret_arg);
 
 /**
- * weft_task_get_stack - the return addresses of a suspended task, outermost call first
- * @frames: room for @max addresses: the newest ones are given
+ * weft_task_get_stack - where a task is suspended, or where the error of a failed one was made
+ * @frames: room for @max return addresses, outermost call first: of a suspended task the newest
+ * ones are given, of an error the oldest of those that it keeps (weft_error_get_stack())
  *
  * Context: loop
- * Return:  how many; 0 for a task that has not started, is running or is done; -EINVAL
+ * Return:  how many; 0 for a task that has not started, is running, was cancelled or has a result,
+ *          and for one that failed with a code alone; -EINVAL
  * asyncio: Task.get_stack(limit=max)
  */
 WEFT_API int weft_task_get_stack(weft_task *task, void **frames, int max);
 
 /**
- * weft_task_print_stack - write a heading and the frames of a suspended task, or that there is no
- * stack
+ * weft_task_print_stack - write a heading and what weft_task_get_stack() gives, or that there is no
+ * stack; of a failed task its error, too
  * @limit: 0: all
  * @file:  NULL: standard error
  *

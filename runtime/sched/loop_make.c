@@ -55,10 +55,13 @@ void wf_loop_give_memory(struct weft_loop *loop)
 }
 
 /* The running task keeps its own errors. */
-static struct error_slot *current_error_slot(void)
+static struct error_slot *current_error_slot(const struct stack **ret_stack)
 {
     struct weft_loop *loop = loop_current();
-    return loop && loop->current ? &loop->current->errors : NULL;
+    if (!loop || !loop->current)
+        return NULL;
+    *ret_stack = loop->current->stack;
+    return &loop->current->errors;
 }
 
 int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)

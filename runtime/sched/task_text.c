@@ -60,7 +60,11 @@ int weft_task_get_stack(weft_task *future, void **frames, int max)
         return -EINVAL;
     struct task *task = task_of(future);
     struct weft_loop *loop = future_loop(future);
-    if (!task->started || future_is_done(future) || !loop || loop->current == task)
+    if (future_is_done(future)) /* TASK-15: of a failed one, where its error was made */
+        return future->error && future->code != WEFT_ECANCELLED
+                   ? weft_error_get_stack(future->error, frames, max)
+                   : 0;
+    if (!task->started || !loop || loop->current == task)
         return 0;
     int count = wf_unwind(&task->context, task->stack, frames, max);
     for (int i = 0; i < count / 2; i++) { /* newest first becomes oldest first */
@@ -80,16 +84,19 @@ void weft_task_print_stack(weft_task *task, int limit, FILE *file)
         file = stderr;
     int max = limit > 0 && limit < 64 ? limit : 64;
     int count = weft_task_get_stack(task, frames, max);
+    bool failed = count > 0 && future_is_done(task);
     weft_future_format(task, text, sizeof(text));
     if (count <= 0) {
         fprintf(file, "No stack for %s\n", text);
         return;
     }
-    fprintf(file, "Stack for %s (most recent call last):\n", text);
+    fprintf(file, "%s for %s (most recent call last):\n", failed ? "Traceback" : "Stack", text);
     char **symbols = backtrace_symbols(frames, count);
     for (int i = 0; i < count; i++)
         fprintf(file, "  %s\n", symbols ? symbols[i] : "?");
     free(symbols);
+    if (failed)
+        weft_error_print(task->error, file);
 }
 
 static const char *task_state(const struct task *task, const char *state)

@@ -14,6 +14,11 @@ weft_error *weft_error_ref(weft_error *error)
     return error;
 }
 
+static size_t error_bytes(int frames_count)
+{
+    return sizeof(weft_error) + (size_t)frames_count * sizeof(void *);
+}
+
 /* Gives one reference back; the last one puts the object on the list of those to free. */
 static void error_drop(weft_error *error, weft_error **dying)
 {
@@ -38,15 +43,19 @@ void weft_error_unref(weft_error *error)
             error_drop(dead->members[i], &dying);
         mem_free(dead->members, dead->count * sizeof(dead->members[0]));
         mem_free(dead->message, dead->text_bytes);
-        mem_free(dead, sizeof(*dead));
+        mem_free(dead, error_bytes(dead->frames_count));
     }
 }
 
-weft_error *wf_error_make(int code, const struct error_slot *slot)
+weft_error *wf_error_make(int code, const struct error_slot *slot, void *const *frames,
+                          int frames_count)
 {
-    weft_error *error = mem_zalloc(sizeof(*error));
+    weft_error *error = mem_zalloc(error_bytes(frames_count));
     if (!error)
         return NULL;
+    error->frames_count = frames_count;
+    for (int i = 0; i < frames_count; i++)
+        error->frames[i] = frames[i];
     atomic_init(&error->refs, 1);
     error->code = code;
     if (slot && slot->handled)
@@ -86,10 +95,10 @@ WEFT_PRINTF(2, 0) static bool error_format(weft_error *error, const char *format
     return ok;
 }
 
-weft_error *wf_error_makev(int code, const struct error_slot *slot, const char *format,
-                           va_list args)
+weft_error *wf_error_makev(int code, const struct error_slot *slot, const struct error_trail *trail,
+                           const char *format, va_list args)
 {
-    weft_error *error = wf_error_make(code, slot);
+    weft_error *error = wf_error_make(code, slot, trail->frames, trail->count);
     if (error && format && !error_format(error, format, args)) {
         weft_error_unref(error);
         return NULL;
@@ -103,9 +112,12 @@ weft_error *weft_error_new(int code, const char *format, ...)
         errno = EINVAL;
         return NULL;
     }
+    struct error_trail trail;
     va_list args;
+
+    wf_error_trail(&trail, __builtin_frame_address(0));
     va_start(args, format);
-    weft_error *error = wf_error_makev(code, NULL, format, args);
+    weft_error *error = wf_error_makev(code, NULL, &trail, format, args);
     va_end(args);
     if (!error)
         errno = ENOMEM;
@@ -114,7 +126,7 @@ weft_error *weft_error_new(int code, const char *format, ...)
 
 weft_error *wf_error_in_context(const weft_error *error, const struct error_slot *slot)
 {
-    weft_error *copy = wf_error_make(error->code, slot);
+    weft_error *copy = wf_error_make(error->code, slot, error->frames, error->frames_count);
     if (!copy)
         return NULL;
     copy->cause = weft_error_ref(error->cause);
@@ -132,6 +144,16 @@ weft_error *wf_error_in_context(const weft_error *error, const struct error_slot
 unref_copy:
     weft_error_unref(copy);
     return NULL;
+}
+
+int weft_error_get_stack(const weft_error *error, void **frames, int max)
+{
+    if (!error || !frames || max < 0)
+        return -EINVAL;
+    int count = error->frames_count < max ? error->frames_count : max;
+    for (int i = 0; i < count; i++)
+        frames[i] = error->frames[i];
+    return count;
 }
 
 int weft_error_code(const weft_error *error)

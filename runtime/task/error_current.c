@@ -4,8 +4,9 @@
 #include <pthread.h>
 
 #include "runtime/task/error_object.h"
+#include "runtime/task/unwind.h"
 
-_Atomic(struct error_slot *(*)(void)) wf_error_slot_hook;
+_Atomic(error_slot_hook) wf_error_slot_hook;
 
 /* The slot of code outside tasks. What it holds when the thread ends is given back by a destructor. */
 static _Thread_local struct error_slot thread_slot;
@@ -33,11 +34,30 @@ static void thread_slot_register(void)
         (void)pthread_setspecific(thread_slot_key, &thread_slot);
 }
 
+/* The running task's slot and stack, or NULL. */
+static struct error_slot *task_slot(const struct stack **ret_stack)
+{
+    error_slot_hook hook = atomic_load_explicit(&wf_error_slot_hook, memory_order_relaxed);
+    return hook ? hook(ret_stack) : NULL;
+}
+
+void wf_error_trail(struct error_trail *trail, const void *frame)
+{
+    const struct stack *stack;
+
+    trail->count =
+        task_slot(&stack) ? wf_unwind_from(frame, stack, trail->frames, ERROR_FRAMES_MAX) : 0;
+    for (int i = 0; i < trail->count / 2; i++) { /* newest first becomes oldest first */
+        void *address = trail->frames[i];
+        trail->frames[i] = trail->frames[trail->count - 1 - i];
+        trail->frames[trail->count - 1 - i] = address;
+    }
+}
+
 __attribute__((noinline)) struct error_slot *wf_error_slot(void)
 {
-    struct error_slot *(*hook)(void) =
-        atomic_load_explicit(&wf_error_slot_hook, memory_order_relaxed);
-    struct error_slot *slot = hook ? hook() : NULL;
+    const struct stack *stack;
+    struct error_slot *slot = task_slot(&stack);
     if (slot)
         return slot;
     if (!thread_slot_known)
@@ -45,24 +65,28 @@ __attribute__((noinline)) struct error_slot *wf_error_slot(void)
     return &thread_slot;
 }
 
-int weft_fail(int code, const char *format, ...)
+int(weft_fail)(int code, const char *format, ...)
 {
     struct error_slot *slot = wf_error_slot();
+    struct error_trail trail;
     va_list args;
 
+    wf_error_trail(&trail, __builtin_frame_address(0));
     va_start(args, format);
-    error_slot_set(slot, wf_error_makev(code, slot, format, args));
+    error_slot_set(slot, wf_error_makev(code, slot, &trail, format, args));
     va_end(args);
     return code;
 }
 
-int weft_fail_from(weft_error *cause, int code, const char *format, ...)
+int(weft_fail_from)(weft_error *cause, int code, const char *format, ...)
 {
     struct error_slot *slot = wf_error_slot();
+    struct error_trail trail;
     va_list args;
 
+    wf_error_trail(&trail, __builtin_frame_address(0));
     va_start(args, format);
-    weft_error *error = wf_error_makev(code, slot, format, args);
+    weft_error *error = wf_error_makev(code, slot, &trail, format, args);
     va_end(args);
     if (error)
         error->cause = weft_error_ref(cause);
@@ -134,7 +158,7 @@ weft_error *weft_catch(int code)
     struct error_slot *slot = wf_error_slot();
     weft_error *error = wf_error_slot_take(slot, code);
     if (!error)
-        error = wf_error_make(code, slot);
+        error = wf_error_make(code, slot, NULL, 0);
     if (!error)
         errno = ENOMEM;
     return error;

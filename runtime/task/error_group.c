@@ -7,9 +7,10 @@
 #include "runtime/task/error_object.h"
 
 /* A group of these members, each with a further reference. NULL: no memory. */
-static weft_error *group_make(const char *message, weft_error *const *errors, size_t count)
+static weft_error *group_make(const char *message, weft_error *const *errors, size_t count,
+                              void *const *frames, int frames_count)
 {
-    weft_error *group = wf_error_make(WEFT_EGROUP, NULL);
+    weft_error *group = wf_error_make(WEFT_EGROUP, NULL, frames, frames_count);
     if (!group || !wf_error_set_text(group, message, strlen(message)))
         goto unref_group;
     group->members = mem_alloc(count * sizeof(group->members[0]));
@@ -26,10 +27,13 @@ unref_group:
 
 weft_error *weft_error_group(const char *message, weft_error *const *errors, size_t count)
 {
+    struct error_trail trail;
     bool valid = errors && count && message;
     for (size_t i = 0; valid && i < count; i++)
         valid = errors[i] != NULL;
-    weft_error *group = valid ? group_make(message, errors, count) : NULL;
+    wf_error_trail(&trail, __builtin_frame_address(0));
+    weft_error *group =
+        valid ? group_make(message, errors, count, trail.frames, trail.count) : NULL;
     if (!group)
         errno = valid ? ENOMEM : EINVAL;
     return group;
@@ -84,7 +88,9 @@ static void level_add(struct split_level *level, weft_error *match, weft_error *
 static bool group_part(const weft_error *group, weft_error *const *members, size_t count,
                        weft_error **ret_part)
 {
-    *ret_part = count ? group_make(group->message, members, count) : NULL;
+    *ret_part = count
+                    ? group_make(group->message, members, count, group->frames, group->frames_count)
+                    : NULL;
     if (!*ret_part)
         return count == 0;
     (*ret_part)->cause = weft_error_ref(group->cause);

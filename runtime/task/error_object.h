@@ -25,18 +25,33 @@ struct weft_error {
     weft_error **members;
     size_t count;
     weft_error *dying; /* while it is being freed: the next one to free */
+    int frames_count;
+    void *frames[]; /* where in its task it was made: return addresses, outermost call first */
 };
 
+/* The newest calls of the running task: so many tell where an error comes from. */
+#define ERROR_FRAMES_MAX 64
+
+struct error_trail {
+    int count;
+    void *frames[ERROR_FRAMES_MAX]; /* outermost call first */
+};
+
+/* Walks the running task's calls, from a frame that the caller is in; outside tasks there are none.
+ * A public function passes its own, so that the trail ends with the code that called it. */
+void wf_error_trail(struct error_trail *trail, const void *frame);
+
 /* A bare object; what the slot (may be NULL) handles becomes its context. NULL: no memory. */
-weft_error *wf_error_make(int code, const struct error_slot *slot);
+weft_error *wf_error_make(int code, const struct error_slot *slot, void *const *frames,
+                          int frames_count);
 
 /* Gives a bare object its message, a copy. False: no memory. */
 bool wf_error_set_text(weft_error *error, const char *text, size_t length);
 
 /* An object with its message, unless format is NULL. NULL: no memory. */
-WEFT_PRINTF(3, 0)
-weft_error *wf_error_makev(int code, const struct error_slot *slot, const char *format,
-                           va_list args);
+WEFT_PRINTF(4, 0)
+weft_error *wf_error_makev(int code, const struct error_slot *slot, const struct error_trail *trail,
+                           const char *format, va_list args);
 
 /* A copy with what is handled here as context; the object itself may be in other hands. NULL: no
  * memory. */

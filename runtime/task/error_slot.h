@@ -12,9 +12,13 @@ struct error_slot {
     struct weft_except *handled; /* the innermost `except` block */
 };
 
-/* The slot of the running task; NULL: that of the calling thread. Set by the scheduler, to one and
- * the same function whenever a loop is made: relaxed. */
-extern _Atomic(struct error_slot *(*)(void)) wf_error_slot_hook;
+struct stack;
+
+/* The slot of the running task, and the stack it runs on; NULL: none is running. */
+typedef struct error_slot *(*error_slot_hook)(const struct stack **ret_stack);
+
+/* Set by the scheduler, to one and the same function whenever a loop is made: relaxed. */
+extern _Atomic(error_slot_hook) wf_error_slot_hook;
 
 /* The slot that the caller's errors go to. */
 struct error_slot *wf_error_slot(void);

@@ -6,6 +6,12 @@
 
 #include "runtime/task/switch.h"
 
+/*
+ * The addresses that the calls from the frame outwards return to, newest first, at most max. The
+ * frame is of a running flow on this stack; one that is not gives none. Returns how many.
+ */
+int wf_unwind_from(const void *frame, const struct stack *stack, void **frames, int max);
+
 /* At most max addresses, newest first, by frame pointers, from inside this stack only. Returns how
  * many. */
 int wf_unwind(const struct context *context, const struct stack *stack, void **frames, int max);

@@ -359,115 +359,6 @@ START_SIM(coroutine_can_be_asked)
     return 0;
 }
 
-/* Where the calls of a suspended task return to. */
-static void *return_to_deep, *return_to_body;
-static volatile int went_on;
-
-__attribute__((noinline)) static int wait_deeper(weft_future *f)
-{
-    return_to_deep = __builtin_return_address(0);
-    int rc = weft_await(f, NULL);
-    went_on++;
-    return rc;
-}
-
-__attribute__((noinline)) static int wait_deep(weft_future *f)
-{
-    return_to_body = __builtin_return_address(0);
-    int rc = wait_deeper(f);
-    went_on++;
-    return rc;
-}
-
-COROUTINE(wait_in_calls)
-{
-    int rc = wait_deep(arg);
-    went_on++;
-    return rc;
-}
-
-static int index_of(void **frames, int count, const void *address)
-{
-    for (int i = 0; i < count; i++)
-        if (frames[i] == address)
-            return i;
-    return -1;
-}
-
-/* TASK-15, TASK-16: a suspended task shows its whole stack, oldest call first, or the newest so
- * many; one that has not started, is running or is done shows none. */
-START_SIM(stack_of_a_suspended_task)
-{
-    weft_future *f = weft_create_future();
-    weft_task *t = weft_create_task(wait_in_calls, f, NULL);
-    void *frames[64], *newest[64];
-
-    ck_assert_int_eq(weft_task_get_stack(t, frames, 64), 0);
-    ck_assert_int_eq(weft_task_get_stack(weft_current_task(), frames, 64), 0);
-    sim_pass(1);
-    int count = weft_task_get_stack(t, frames, 64);
-    ck_assert_int_ge(count, 3);
-    int body = index_of(frames, count, return_to_body);
-    int deep = index_of(frames, count, return_to_deep);
-    ck_assert_int_ge(body, 0);
-    ck_assert_int_gt(deep, body);
-    for (int max = 0; max <= count; max++) {
-        ck_assert_int_eq(weft_task_get_stack(t, newest, max), max);
-        ck_assert_int_eq(memcmp(newest, frames + count - max, (size_t)max * sizeof(void *)), 0);
-    }
-    ck_assert_int_eq(weft_task_get_stack(t, frames, -1), -EINVAL);
-    ck_assert_int_eq(weft_task_get_stack(t, NULL, 1), -EINVAL);
-    ck_assert_int_eq(weft_task_get_stack(f, frames, 1), -EINVAL);
-    weft_future_set_result(f, NULL);
-    ck_assert_int_eq(weft_await(t, NULL), 0);
-    ck_assert_int_eq(weft_task_get_stack(t, frames, 64), 0);
-    weft_unref(t);
-    weft_unref(f);
-    return 0;
-}
-
-/* What print_stack writes of a task, to be freed. */
-static char *printed_stack(weft_task *task, int limit, int *ret_lines)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *file = open_memstream(&text, &bytes);
-    ck_assert_ptr_nonnull(file);
-    weft_task_print_stack(task, limit, file);
-    fclose(file);
-    *ret_lines = 0;
-    for (const char *c = text; *c; c++)
-        *ret_lines += *c == '\n';
-    return text;
-}
-
-/* TASK-17: the printed stack has a heading and a line a frame, or says that there is none. */
-START_SIM(stack_is_printed)
-{
-    weft_future *f = weft_create_future();
-    weft_task_options named = {.name = "waiter"};
-    weft_task *t = weft_create_task(wait_in_calls, f, &named);
-    void *frames[64];
-    int lines;
-
-    char *text = printed_stack(t, 0, &lines);
-    ck_assert_int_eq(strncmp(text, "No stack for <Task pending name='waiter'", 40), 0);
-    ck_assert_int_eq(lines, 1);
-    free(text);
-    sim_pass(1);
-    text = printed_stack(t, 0, &lines);
-    ck_assert_int_eq(strncmp(text, "Stack for <Task pending name='waiter'", 37), 0);
-    ck_assert_int_eq(lines, 1 + weft_task_get_stack(t, frames, 64));
-    free(text);
-    text = printed_stack(t, 2, &lines);
-    ck_assert_int_eq(lines, 1 + 2);
-    free(text);
-    weft_future_set_result(f, NULL);
-    ck_assert_int_eq(weft_join(t, NULL), 0);
-    weft_unref(f);
-    return 0;
-}
-
 COROUTINE(end_fatally)
 {
     return weft_fail(*(int *)arg, "fatal");
@@ -875,8 +766,6 @@ int main(void)
     tcase_add_test(texts, numbers_count_over_the_process);
     tcase_add_test(texts, names_may_change);
     tcase_add_test(texts, coroutine_can_be_asked);
-    tcase_add_test(texts, stack_of_a_suspended_task);
-    tcase_add_test(texts, stack_is_printed);
     tcase_add_test(texts, text_shows_the_task);
     suite_add_tcase(suite, texts);
 
