@@ -201,7 +201,6 @@ int weft_wait_for(weft_future *future, double timeout, void **ret_result)
         return -ENOMEM;
     deadline->timer.timer = (struct timer){0};
     deadline->timer.fire.run = deadline_fire;
-    deadline->timer.over = false;
     deadline->task = task;
     bool struck = false;
     deadline->struck = &struck;

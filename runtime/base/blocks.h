@@ -12,6 +12,7 @@
 #include "runtime/base/sanitizer.h"
 
 enum block_class {
+    BLOCK_LINE,  /* timers of sleeping tasks */
     BLOCK_SMALL, /* futures, handles */
     BLOCK_TASK,
     BLOCK_CLASSES
@@ -23,6 +24,7 @@ enum block_class {
 #define BLOCK_KEEP_MAX 8192u /* of each class; what is above goes back to the allocator */
 #endif
 
+#define BLOCK_LINE_BYTES  64u
 #define BLOCK_SMALL_BYTES 128u
 #if defined(WEFT_ASAN) || defined(WEFT_TSAN)
 #define BLOCK_TASK_BYTES 384u /* a context is larger there */
@@ -41,7 +43,9 @@ struct block_cache {
 
 static inline size_t block_bytes(enum block_class class)
 {
-    return class == BLOCK_SMALL ? BLOCK_SMALL_BYTES : BLOCK_TASK_BYTES;
+    return class == BLOCK_LINE    ? BLOCK_LINE_BYTES
+           : class == BLOCK_SMALL ? BLOCK_SMALL_BYTES
+                                  : BLOCK_TASK_BYTES;
 }
 
 /* cache may be NULL (a thread without a loop). NULL when there is no memory. */

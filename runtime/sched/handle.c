@@ -85,7 +85,6 @@ static weft_handle *handle_make(struct weft_loop *loop, weft_callback fn, void *
         return NULL;
     handle->timer.timer = (struct timer){0};
     handle->timer.fire.run = handle_run;
-    handle->timer.over = false;
     handle->loop = loop;
     handle->fn = fn;
     handle->arg = arg;

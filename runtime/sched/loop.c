@@ -27,11 +27,8 @@ static void loop_fire_timers(struct weft_loop *loop, int64_t now_ns)
 {
     struct timer *chain = wf_wheel_advance(&loop->wheel, now_ns), *timer;
 
-    while ((timer = timer_chain_pop(&chain))) {
-        struct loop_timer *due = container_of(timer, struct loop_timer, timer);
-        if (!due->over)
-            ready_push(loop, &due->fire);
-    }
+    while ((timer = timer_chain_pop(&chain)))
+        ready_push(loop, &container_of(timer, struct loop_timer, timer)->fire);
 }
 
 static void descriptor_ready(void *watcher, void *arg)

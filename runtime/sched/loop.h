@@ -205,7 +205,6 @@ static inline void loop_arm_limit(struct weft_loop *loop, struct timer *timer, i
 struct loop_timer {
     struct timer timer;
     struct runnable fire;
-    bool over; /* nobody waits for it any more: it is not queued when it is due */
 };
 
 /* Any thread: queues a runnable on a loop and wakes it if need be. False: the loop is closed. */

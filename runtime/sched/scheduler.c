@@ -264,10 +264,11 @@ bool wf_task_start_eager(struct weft_loop *loop, struct task *task)
 void wf_timer_wake(struct runnable *r, struct weft_loop *loop)
 {
     struct task_timer *timer = container_of(r, struct task_timer, loop_timer.fire);
-    if (!loop || timer->loop_timer.over)
+    struct task *task = timer->task;
+    if (!loop || !task)
         return;
-    timer->loop_timer.over = true;
-    task_unpark(loop, timer->task);
+    timer->task = NULL;
+    task_unpark(loop, task);
 }
 
 void wf_park_cancelled(struct task *task, struct wait *wait)

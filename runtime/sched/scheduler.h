@@ -14,11 +14,12 @@ void wf_task_start(struct runnable *r, struct weft_loop *loop);
 /* Makes a new task's first step now, up to its first suspension. False: no memory for a stack. */
 bool wf_task_start_eager(struct weft_loop *loop, struct task *task);
 
-/* A timer that a task sleeps on; loop_timer.over: somebody has made the task ready. */
+/* A timer that a task sleeps on. */
 struct task_timer {
     struct loop_timer loop_timer; /* fire.run is wf_timer_wake */
-    struct task *task;
+    struct task *task;            /* NULL: somebody has made it ready */
 };
+_Static_assert(sizeof(struct task_timer) <= BLOCK_LINE_BYTES, "a sleeper's timer is a line");
 
 /* Makes the sleeper ready, unless somebody did. */
 void wf_timer_wake(struct runnable *r, struct weft_loop *loop);

@@ -1,5 +1,8 @@
 /*
  * sleep.c - a task waits for a time.
+ *
+ * The timer of a sleeper is a block of its own, one cache line. On the task's stack it would lie on a page of its
+ * own, and a wheel that moves a crowd of sleepers down would miss the cache and the TLB for each of them.
  */
 #include <errno.h>
 
@@ -10,29 +13,39 @@
 
 struct sleep_wait {
     struct wait wait;
-    struct task_timer timer;
+    struct task_timer *timer; /* a block, or `spare` where there is no memory */
     bool cancelled;
     weft_error *error; /* the message of the cancellation; owned */
+    struct task_timer spare;
 };
 
 static bool sleep_cancel(struct wait *wait, struct task *task, weft_error *error)
 {
     struct sleep_wait *sleep = container_of(wait, struct sleep_wait, wait);
-    if (sleep->timer.loop_timer.over)
+    struct weft_loop *loop = future_loop(&task->future); /* which may not be running */
+    if (!sleep->timer->task)
         return false;
-    sleep->timer.loop_timer.over = true;
+    sleep->timer->task = NULL;
+    wheel_cancel(&loop->wheel, &sleep->timer->loop_timer.timer);
     sleep->cancelled = true;
     sleep->error = weft_error_ref(error);
-    task_unpark(future_loop(&task->future), task); /* which may not be running */
+    task_unpark(loop, task);
     return true;
+}
+
+/* The entry of the timer is in no queue any more. */
+static inline void sleep_end(struct weft_loop *loop, struct sleep_wait *sleep)
+{
+    wheel_cancel(&loop->wheel, &sleep->timer->loop_timer.timer);
+    if (likely(sleep->timer != &sleep->spare))
+        block_put(&loop->blocks, BLOCK_LINE, sleep->timer);
 }
 
 static void sleep_abandon(struct wait *wait, struct task *task)
 {
     struct sleep_wait *sleep = container_of(wait, struct sleep_wait, wait);
     (void)task;
-    sleep->timer.loop_timer.over = true;
-    wheel_cancel(&loop_current()->wheel, &sleep->timer.loop_timer.timer);
+    sleep_end(loop_current(), sleep);
     weft_error_unref(sleep->error);
     sleep->error = NULL;
 }
@@ -41,13 +54,21 @@ static const struct wait_ops sleep_ops = {sleep_cancel, sleep_abandon, "sleep"};
 
 static int sleep_for(struct weft_loop *loop, struct task *task, double delay)
 {
-    struct sleep_wait sleep = {
-        .wait = {&sleep_ops, NULL},
-        .timer = {.loop_timer.fire.run = wf_timer_wake, .task = task},
-    };
-    loop_arm(loop, &sleep.timer.loop_timer.timer, clock_ns(delay));
+    struct sleep_wait sleep;
+    struct task_timer *timer = block_get(&loop->blocks, BLOCK_LINE);
+
+    if (unlikely(!timer))
+        timer = &sleep.spare;
+    timer->loop_timer.timer = (struct timer){0};
+    timer->loop_timer.fire.run = wf_timer_wake;
+    timer->task = task;
+    sleep.wait = (struct wait){&sleep_ops, NULL};
+    sleep.timer = timer;
+    sleep.cancelled = false;
+    sleep.error = NULL;
+    loop_arm(loop, &timer->loop_timer.timer, clock_ns(delay));
     wf_park(loop, task, &sleep.wait);
-    wheel_cancel(&loop->wheel, &sleep.timer.loop_timer.timer);
+    sleep_end(loop, &sleep);
     return wait_outcome(task, sleep.cancelled, sleep.error);
 }
 

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 
+#include "runtime/base/fault.h"
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
 
@@ -203,6 +204,29 @@ START_SIM(cancel_of_a_sleeper_whose_time_has_come)
     return 0;
 }
 
+/* A sleep cannot fail for want of memory: neither one that ends by itself nor one that is cancelled. */
+START_SIM(sleep_without_memory)
+{
+    struct sleeper sleepers[] = {{"a", 1, 2}, {"b", 1.5, 1}, {"never", 9, 1}};
+    weft_task *tasks[3];
+
+    for (int i = 0; i < 3; i++)
+        tasks[i] = weft_create_task(sleep_and_note, &sleepers[i], NULL);
+    wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, true);
+    ck_assert_int_eq(weft_sleep(5), 0);
+    unsigned long refused = wf_fault_calls(FAULT_ALLOC);
+    weft_cancel(tasks[2]);
+    int rc = weft_await(tasks[2], NULL);
+    wf_fault_reset();
+    ck_assert_uint_ge(refused, 4); /* one a sleep */
+    ck_assert_int_eq(rc, WEFT_ECANCELLED);
+    ck_assert_trace("a b a");
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(weft_join(tasks[i], NULL), 0);
+    weft_unref(tasks[2]);
+    return 0;
+}
+
 /* SLEP-08: sleepers wake in the order of their deadlines. */
 START_SIM(sleepers_wake_by_deadline)
 {
@@ -341,6 +365,7 @@ int main(void)
     tcase_add_test(lengths, endless_sleep_can_be_cancelled);
     tcase_add_test(lengths, sleep_needs_a_task);
     tcase_add_test(lengths, sleep_needs_a_loop);
+    tcase_add_test(lengths, sleep_without_memory);
     suite_add_tcase(suite, lengths);
 
     TCase *orders = tcase_create("orders");
