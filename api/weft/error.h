@@ -97,16 +97,33 @@ WEFT_API int weft_fail(int code, const char *format, ...) WEFT_PRINTF(2, 3);
  */
 WEFT_API int weft_fail_from(weft_error *cause, int code, const char *format, ...) WEFT_PRINTF(3, 4);
 
-/* `return weft_fail(...)` stays a call: as a jump, it would hide its place from the error's stack. */
-static inline int weft_failed_here_(int code)
-{
-#if defined(__GNUC__)
-    __asm__ volatile("");
-#endif
-    return code;
-}
-#define weft_fail(...)      weft_failed_here_((weft_fail)(__VA_ARGS__))
-#define weft_fail_from(...) weft_failed_here_((weft_fail_from)(__VA_ARGS__))
+/* A number of bytes that nobody knows: asyncio's None where a count is expected. */
+#define WEFT_UNKNOWN ((size_t)-1)
+
+/**
+ * weft_fail_incomplete_read - as weft_fail(), for a stream that ended too early
+ * @partial:  what was read, copied; may be NULL when @bytes is 0
+ * @bytes:    how much that is
+ * @expected: how much there should have been, or WEFT_UNKNOWN
+ *
+ * The message names both counts. When there is no memory for the object, the code alone stands.
+ *
+ * Context: any thread
+ * Return:  WEFT_EINCOMPLETEREAD; -EINVAL for bytes without @partial
+ * asyncio: raise IncompleteReadError(partial, expected)
+ */
+WEFT_API int weft_fail_incomplete_read(const void *partial, size_t bytes, size_t expected);
+
+/**
+ * weft_fail_limit_overrun - as weft_fail(), for a buffer that is full and has no separator in it
+ * @consumed: how many bytes at its start were searched in vain, or precede the separator
+ * @format:   printf's, for the message; may be NULL
+ *
+ * Context: any thread
+ * Return:  WEFT_ELIMITOVERRUN
+ * asyncio: raise LimitOverrunError(message, consumed)
+ */
+WEFT_API int weft_fail_limit_overrun(size_t consumed, const char *format, ...) WEFT_PRINTF(2, 3);
 
 /**
  * weft_raise - make an error object the current one, and return its code
@@ -228,6 +245,14 @@ WEFT_API weft_error *weft_error_context(const weft_error *error); /* borrowed, o
 WEFT_API size_t weft_error_count(const weft_error *error);        /* members of a group, else 0 */
 WEFT_API weft_error *weft_error_at(const weft_error *error, size_t index); /* borrowed, or NULL */
 
+/* Of a WEFT_EINCOMPLETEREAD, what was read (borrowed; NULL for nothing, and for other errors) and how
+ * much; ret_bytes may be NULL. asyncio: IncompleteReadError.partial */
+WEFT_API const void *weft_error_partial(const weft_error *error, size_t *ret_bytes);
+/* Of a WEFT_EINCOMPLETEREAD, what was expected; else WEFT_UNKNOWN. asyncio: .expected */
+WEFT_API size_t weft_error_expected(const weft_error *error);
+/* Of a WEFT_ELIMITOVERRUN; else 0. asyncio: LimitOverrunError.consumed */
+WEFT_API size_t weft_error_consumed(const weft_error *error);
+
 /**
  * weft_error_print - write the error, its causes and contexts, and the members of groups, as
  * indented lines
@@ -237,6 +262,19 @@ WEFT_API weft_error *weft_error_at(const weft_error *error, size_t index); /* bo
  * Context: any thread
  */
 WEFT_API void weft_error_print(const weft_error *error, FILE *file);
+
+/* `return weft_fail(...)` stays a call: as a jump, it would hide its place from the error's stack. */
+static inline int weft_failed_here_(int code)
+{
+#if defined(__GNUC__)
+    __asm__ volatile("");
+#endif
+    return code;
+}
+#define weft_fail(...)                 weft_failed_here_((weft_fail)(__VA_ARGS__))
+#define weft_fail_from(...)            weft_failed_here_((weft_fail_from)(__VA_ARGS__))
+#define weft_fail_incomplete_read(...) weft_failed_here_((weft_fail_incomplete_read)(__VA_ARGS__))
+#define weft_fail_limit_overrun(...)   weft_failed_here_((weft_fail_limit_overrun)(__VA_ARGS__))
 
 WEFT_END
 

@@ -42,6 +42,7 @@ void weft_error_unref(weft_error *error)
         for (size_t i = 0; i < dead->count; i++)
             error_drop(dead->members[i], &dying);
         mem_free(dead->members, dead->count * sizeof(dead->members[0]));
+        mem_free(dead->partial, dead->partial_bytes);
         mem_free(dead->message, dead->text_bytes);
         mem_free(dead, error_bytes(dead->frames_count));
     }
@@ -58,9 +59,22 @@ weft_error *wf_error_make(int code, const struct error_slot *slot, void *const *
         error->frames[i] = frames[i];
     atomic_init(&error->refs, 1);
     error->code = code;
+    error->number = code == WEFT_EINCOMPLETEREAD ? WEFT_UNKNOWN : 0;
     if (slot && slot->handled)
         error->context = weft_error_ref(slot->handled->error);
     return error;
+}
+
+bool wf_error_set_partial(weft_error *error, const void *partial, size_t bytes)
+{
+    if (!bytes)
+        return true;
+    error->partial = mem_alloc(bytes);
+    if (!error->partial)
+        return false;
+    memcpy(error->partial, partial, bytes);
+    error->partial_bytes = bytes;
+    return true;
 }
 
 bool wf_error_set_text(weft_error *error, const char *text, size_t length)
@@ -132,6 +146,9 @@ weft_error *wf_error_in_context(const weft_error *error, const struct error_slot
     copy->cause = weft_error_ref(error->cause);
     if (error->message && !wf_error_set_text(copy, error->message, error->text_bytes - 1))
         goto unref_copy;
+    if (!wf_error_set_partial(copy, error->partial, error->partial_bytes))
+        goto unref_copy;
+    copy->number = error->number;
     if (error->count) {
         copy->members = mem_alloc(error->count * sizeof(copy->members[0]));
         if (!copy->members)

@@ -24,6 +24,9 @@ struct weft_error {
     size_t text_bytes;
     weft_error **members;
     size_t count;
+    void *partial; /* what an incomplete read got; NULL: nothing */
+    size_t partial_bytes;
+    size_t number;     /* that an incomplete read expected, that an overrun consumed */
     weft_error *dying; /* while it is being freed: the next one to free */
     int frames_count;
     void *frames[]; /* where in its task it was made: return addresses, outermost call first */
@@ -47,6 +50,9 @@ weft_error *wf_error_make(int code, const struct error_slot *slot, void *const *
 
 /* Gives a bare object its message, a copy. False: no memory. */
 bool wf_error_set_text(weft_error *error, const char *text, size_t length);
+
+/* Gives a bare object the bytes that were read, a copy. False: no memory. */
+bool wf_error_set_partial(weft_error *error, const void *partial, size_t bytes);
 
 /* An object with its message, unless format is NULL. NULL: no memory. */
 WEFT_PRINTF(4, 0)

@@ -1,13 +1,12 @@
 /*
- * error_test.c - errors: codes, messages, causes, contexts, groups; whose current one is which.
+ * error_test.c - errors: codes, messages, causes, contexts; whose current one is which.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "runtime/base/fault.h"
-#include "tests/support/sim.h"
 #include "tests/support/suite.h"
+#include "tests/task/errors.h"
 
 #define LISTED(name, value, text, asyncio) {#name, name, text},
 static const struct {
@@ -221,137 +220,6 @@ START_TEST(raised_error_gets_a_context)
     weft_error_unref(shared);
     weft_error_unref(member);
     weft_error_unref(weft_catch(WEFT_EGROUP));
-}
-END_TEST
-
-/* EXCP-10, EXCP-11: a group holds a message and at least one error. */
-START_TEST(groups)
-{
-    weft_error *errors[] = {weft_error_new(-EIO, "a"), weft_error_new(-EPIPE, "b"), NULL};
-
-    weft_error *group = weft_error_group("two", errors, 2);
-    ck_assert_int_eq(weft_error_code(group), WEFT_EGROUP);
-    ck_assert_str_eq(weft_error_message(group), "two");
-    ck_assert_uint_eq(weft_error_count(group), 2);
-    ck_assert_ptr_eq(weft_error_at(group, 0), errors[0]);
-    ck_assert_ptr_eq(weft_error_at(group, 1), errors[1]);
-    ck_assert_ptr_null(weft_error_at(group, 2));
-    ck_assert_uint_eq(weft_error_count(errors[0]), 0);
-    errno = 0;
-    ck_assert_ptr_null(weft_error_group("none", errors, 0));
-    ck_assert_int_eq(errno, EINVAL);
-    errno = 0;
-    ck_assert_ptr_null(weft_error_group("null", errors, 3));
-    ck_assert_int_eq(errno, EINVAL);
-    ck_assert_ptr_null(weft_error_group("null", NULL, 1));
-    ck_assert_ptr_null(weft_error_group(NULL, errors, 1));
-    weft_error_unref(errors[0]);
-    weft_error_unref(errors[1]);
-    ck_assert_str_eq(weft_error_message(weft_error_at(group, 1)), "b");
-    weft_error_unref(group);
-}
-END_TEST
-
-static int has_code(const weft_error *error, void *arg)
-{
-    return weft_error_code(error) == *(int *)arg;
-}
-
-/* a group: outer[io(1), inner[pipe(2), io(3)], pipe(4)] */
-static weft_error *nested_group(void)
-{
-    weft_error *inner_errors[] = {weft_error_new(-EPIPE, "2"), weft_error_new(-EIO, "3")};
-    weft_error *inner = weft_error_group("inner", inner_errors, 2);
-    weft_error *errors[] = {weft_error_new(-EIO, "1"), inner, weft_error_new(-EPIPE, "4")};
-    weft_error *outer = weft_error_group("outer", errors, 3);
-
-    for (int i = 0; i < 2; i++)
-        weft_error_unref(inner_errors[i]);
-    for (int i = 0; i < 3; i++)
-        weft_error_unref(errors[i]);
-    return outer;
-}
-
-static void note_error(const weft_error *error)
-{
-    trace("%s", weft_error_message(error));
-    if (!weft_error_count(error))
-        return;
-    trace("[");
-    for (size_t i = 0; i < weft_error_count(error); i++)
-        note_error(weft_error_at(error, i));
-    trace("]");
-}
-
-/* EXCP-10: a group is parted by kind, the groups inside it as well. */
-START_TEST(groups_are_split)
-{
-    weft_error *group = nested_group(), *match = NULL, *rest = NULL;
-    int code = -EIO;
-
-    ck_assert_int_eq(weft_error_split(group, has_code, &code, &match, &rest), 0);
-    note_error(match);
-    ck_assert_trace("outer [ 1 inner [ 3 ] ]");
-    note_error(rest);
-    ck_assert_trace("outer [ inner [ 2 ] 4 ]");
-    weft_error_unref(match);
-    weft_error_unref(rest);
-
-    code = WEFT_EGROUP; /* the whole group is asked for first */
-    ck_assert_int_eq(weft_error_split(group, has_code, &code, &match, &rest), 0);
-    ck_assert_ptr_eq(match, group);
-    ck_assert_ptr_null(rest);
-    weft_error_unref(match);
-
-    code = -ENOSPC;
-    ck_assert_int_eq(weft_error_split(group, has_code, &code, &match, &rest), 0);
-    ck_assert_ptr_null(match);
-    note_error(rest);
-    ck_assert_trace("outer [ 1 inner [ 2 3 ] 4 ]");
-    weft_error_unref(rest);
-
-    ck_assert_int_eq(weft_error_split(NULL, has_code, &code, &match, &rest), -EINVAL);
-    ck_assert_int_eq(weft_error_split(group, NULL, NULL, &match, &rest), -EINVAL);
-    weft_error_unref(group);
-}
-END_TEST
-
-/* EXCP-10: an error that is no group is all match or all rest. */
-START_TEST(single_errors_are_split)
-{
-    weft_error *error = weft_error_new(-EIO, "alone"), *match = NULL, *rest = NULL;
-    int code = -EIO;
-
-    ck_assert_int_eq(weft_error_split(error, has_code, &code, &match, &rest), 0);
-    ck_assert_ptr_eq(match, error);
-    ck_assert_ptr_null(rest);
-    weft_error_unref(match);
-    code = -EPIPE;
-    ck_assert_int_eq(weft_error_split(error, has_code, &code, &match, &rest), 0);
-    ck_assert_ptr_null(match);
-    ck_assert_ptr_eq(rest, error);
-    weft_error_unref(rest);
-    weft_error_unref(error);
-}
-END_TEST
-
-/* EXCP-10, EXCP-12: the parts of a group keep its cause and its context. */
-START_TEST(parts_keep_cause_and_context)
-{
-    weft_except scope;
-    weft_error *group = nested_group(), *match = NULL, *rest = NULL;
-    int code = -EIO;
-
-    weft_except_begin(&scope, weft_fail(-ENOSPC, "handled"));
-    ck_assert_int_eq(weft_raise(group), WEFT_EGROUP);
-    weft_except_end(&scope);
-    group = weft_catch(WEFT_EGROUP);
-    ck_assert_int_eq(weft_error_split(group, has_code, &code, &match, &rest), 0);
-    ck_assert_str_eq(weft_error_message(weft_error_context(match)), "handled");
-    ck_assert_str_eq(weft_error_message(weft_error_context(rest)), "handled");
-    weft_error_unref(match);
-    weft_error_unref(rest);
-    weft_error_unref(group);
 }
 END_TEST
 
@@ -574,111 +442,6 @@ START_SIM(errors_cross_tasks)
     return 0;
 }
 
-/* The calls with the n-th allocation failing: 0, or -ENOMEM; what they were given stays usable. */
-static int new_call(weft_error *error)
-{
-    (void)error;
-    errno = 0;
-    weft_error *made = weft_error_new(-EIO, "a message");
-    int rc = made ? 0 : -errno;
-    weft_error_unref(made);
-    return rc;
-}
-
-static int new_long_call(weft_error *error)
-{
-    (void)error;
-    errno = 0;
-    weft_error *made = weft_error_new(-EIO, "%500d", 1);
-    int rc = made ? 0 : -errno;
-    weft_error_unref(made);
-    return rc;
-}
-
-static int group_call(weft_error *error)
-{
-    errno = 0;
-    weft_error *made = weft_error_group("group", (weft_error *[]){error, error}, 2);
-    int rc = made ? 0 : -errno;
-    weft_error_unref(made);
-    return rc;
-}
-
-static int split_call(weft_error *error)
-{
-    weft_error *match = NULL, *rest = NULL;
-    int code = -EIO;
-    int rc = weft_error_split(error, has_code, &code, &match, &rest);
-    if (rc) {
-        ck_assert_ptr_null(match);
-        ck_assert_ptr_null(rest);
-    }
-    weft_error_unref(match);
-    weft_error_unref(rest);
-    return rc;
-}
-
-/* The code stands without memory for an object. */
-static int fail_call(weft_error *error)
-{
-    ck_assert_int_eq(weft_fail_from(error, -EPIPE, "a message"), -EPIPE);
-    weft_error *current = weft_error_current();
-    ck_assert(!current || weft_error_code(current) == -EPIPE);
-    return current ? 0 : -ENOMEM;
-}
-
-static int catch_call(weft_error *error)
-{
-    (void)error;
-    errno = 0;
-    weft_error *caught = weft_catch(-EIO);
-    int rc = caught ? 0 : -errno;
-    weft_error_unref(caught);
-    return rc;
-}
-
-/* Without memory the block is entered all the same, and the error raised, if without context. */
-static int except_call(weft_error *error)
-{
-    weft_except scope;
-    weft_error *handled = weft_except_begin(&scope, -EPIPE);
-    ck_assert_int_eq(weft_raise(weft_error_ref(error)), WEFT_EGROUP);
-    ck_assert_int_eq(weft_error_code(weft_error_current()), WEFT_EGROUP);
-    weft_error *context = weft_error_context(weft_error_current());
-    ck_assert(!context || context == handled);
-    weft_except_end(&scope);
-    return context ? 0 : -ENOMEM;
-}
-
-static int (*const fault_calls[])(weft_error *) = {
-    new_call, new_long_call, group_call, split_call, fail_call, catch_call, except_call,
-};
-#define FAULT_CALLS ((int)(sizeof(fault_calls) / sizeof(fault_calls[0])))
-
-START_TEST(calls_without_memory)
-{
-    weft_error *group = nested_group();
-    unsigned long failures = 0;
-
-    for (unsigned long n = 1;; n++) {
-        wf_fault_arm(FAULT_ALLOC, n, ENOMEM, false);
-        int rc = fault_calls[_i](group);
-        bool over = wf_fault_calls(FAULT_ALLOC) < n;
-        wf_fault_reset();
-        ck_assert_int_eq(rc, over ? 0 : -ENOMEM);
-        note_error(group);
-        ck_assert_trace("outer [ 1 inner [ 2 3 ] 4 ]");
-        if (over)
-            break;
-        failures++;
-    }
-    ck_assert_uint_gt(failures, 0);
-    weft_error_unref(group);
-    weft_fail(-EIO, NULL);
-    weft_error_unref(weft_catch(-EIO));
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("error");
@@ -713,17 +476,6 @@ int main(void)
     tcase_add_test(links, raised_again_makes_no_circle);
     tcase_add_test(links, raised_error_gets_a_context);
     suite_add_tcase(suite, links);
-
-    TCase *grouping = tcase_create("groups");
-    tcase_add_test(grouping, groups);
-    tcase_add_test(grouping, groups_are_split);
-    tcase_add_test(grouping, single_errors_are_split);
-    tcase_add_test(grouping, parts_keep_cause_and_context);
-    suite_add_tcase(suite, grouping);
-
-    TCase *memory = tcase_create("memory");
-    tcase_add_loop_test(memory, calls_without_memory, 0, FAULT_CALLS);
-    suite_add_tcase(suite, memory);
 
     return suite_main(suite);
 }
