@@ -49,12 +49,41 @@ WEFT_API weft_task *weft_create_task(weft_coroutine fn, void *arg,
  * weft_create_task_on - start a coroutine as a task on a named loop
  * @loop: may be another thread's, or not running yet: the task then starts when it runs
  *
+ * The loop's factory makes the task in the calling thread, except for a loop that another thread
+ * runs: there the default does.
+ *
  * Context: any thread
  * Return:  as weft_create_task()
  * asyncio: loop.create_task(coro); for another thread's loop run_coroutine_threadsafe(coro, loop)
  */
 WEFT_API weft_task *weft_create_task_on(weft_loop *loop, weft_coroutine fn, void *arg,
                                         const weft_task_options *options);
+
+/* What can be awaited: a future (or task), or a coroutine with its argument. Zero what is not
+ * meant. */
+typedef struct weft_awaitable {
+    weft_future *future;
+    weft_coroutine fn;
+    void *arg;
+    const weft_task_options *options; /* of the task that the coroutine becomes; may be NULL */
+} weft_awaitable;
+
+/**
+ * weft_ensure_future - a future for whatever can be awaited
+ * @awaitable: read during the call; its future is borrowed
+ * @loop:      NULL: any for a future; for a coroutine the running one, else the one set for this
+ *             thread
+ *
+ * A future is given back as it is, with a further reference. A coroutine becomes a task, as by
+ * weft_create_task_on().
+ *
+ * Context: any thread
+ * Return:  owned by the caller; NULL with errno EINVAL (neither or both are given, or a future of
+ *          another loop than @loop), -WEFT_ENOLOOP, ENOMEM, or -WEFT_ELOOPCLOSED (arg_drop was
+ *          called then; with all others arg is still the caller's)
+ * asyncio: ensure_future(awaitable, loop=loop)
+ */
+WEFT_API weft_future *weft_ensure_future(const weft_awaitable *awaitable, weft_loop *loop);
 
 /**
  * weft_spawn - start a coroutine as a task on any loop of the runtime
@@ -185,7 +214,7 @@ WEFT_API void weft_task_print_stack(weft_task *task, int limit, FILE *file);
 typedef weft_task *(*weft_task_factory)(weft_loop *loop, weft_coroutine fn, void *arg,
                                         const weft_task_options *options, void *factory_arg);
 
-/* Sets the factory (NULL: the default). 0. Loop. asyncio: loop.set_task_factory() */
+/* Sets the factory (NULL: the default). 0 or -EINVAL. Loop. asyncio: loop.set_task_factory() */
 WEFT_API int weft_loop_set_task_factory(weft_loop *loop, weft_task_factory factory, void *arg);
 
 /* The factory that was set, or NULL. Loop. asyncio: loop.get_task_factory() */
@@ -199,6 +228,29 @@ WEFT_API weft_task *weft_task_new(weft_loop *loop, weft_coroutine fn, void *arg,
 /* A factory whose tasks start eagerly. asyncio: eager_task_factory */
 WEFT_API weft_task *weft_eager_task_factory(weft_loop *loop, weft_coroutine fn, void *arg,
                                             const weft_task_options *options, void *factory_arg);
+
+/* Storage of weft_create_eager_task_factory(). Its contents are weft's. */
+typedef struct weft_eager_maker {
+    weft_task_factory make;
+    void *make_arg;
+} weft_eager_maker;
+
+/**
+ * weft_create_eager_task_factory - a factory that has another one make the tasks, with eager_start
+ * set
+ * @maker:    the caller's storage, for as long as the factory is in use; the factory's argument
+ * @make:     makes the tasks, from options whose eager_start is 1 unless the caller said otherwise;
+ *            NULL: weft_task_new()
+ * @make_arg: passed to make
+ *
+ * weft_loop_set_task_factory(loop, weft_create_eager_task_factory(&maker, make, arg), &maker)
+ *
+ * Context: any thread
+ * Return:  the factory; NULL with errno EINVAL for a NULL @maker
+ * asyncio: create_eager_task_factory(make)
+ */
+WEFT_API weft_task_factory weft_create_eager_task_factory(weft_eager_maker *maker,
+                                                          weft_task_factory make, void *make_arg);
 
 WEFT_END
 

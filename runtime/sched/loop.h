@@ -71,10 +71,10 @@ struct weft_loop {
     bool stopping; /* stop() was called */
     bool turned;   /* a turn has begun since the run began */
     bool debug;
-    int fatal;             /* a fatal error ends the run at once */
-    uint32_t bias;         /* enum outcome_bias that its futures begin with */
-    uint32_t shared_turns; /* so many slow looks until they begin biased again */
-    weft_task_factory task_factory;
+    int fatal;                      /* a fatal error ends the run at once */
+    uint32_t bias;                  /* enum outcome_bias that its futures begin with */
+    uint32_t shared_turns;          /* so many slow looks until they begin biased again */
+    weft_task_factory task_factory; /* both under a mutex: see factory.c */
     void *task_factory_arg;
 
     /* What each slow look touches. */

@@ -160,16 +160,6 @@ weft_task *weft_task_new(weft_loop *loop, weft_coroutine fn, void *arg,
     return task_create_there(loop, fn, arg, options);
 }
 
-weft_task *weft_eager_task_factory(weft_loop *loop, weft_coroutine fn, void *arg,
-                                   const weft_task_options *options, void *factory_arg)
-{
-    (void)factory_arg;
-    weft_task_options eager = options ? *options : (weft_task_options){0};
-    if (eager.eager_start == 0)
-        eager.eager_start = 1;
-    return weft_task_new(loop, fn, arg, &eager);
-}
-
 weft_task *weft_create_task(weft_coroutine fn, void *arg, const weft_task_options *options)
 {
     struct weft_loop *loop = loop_current();
@@ -192,28 +182,6 @@ weft_task *weft_create_task(weft_coroutine fn, void *arg, const weft_task_option
     task_enlist(loop, task);
     ready_push(loop, &task->ready);
     return &task->future;
-}
-
-weft_task *weft_create_task_on(weft_loop *loop, weft_coroutine fn, void *arg,
-                               const weft_task_options *options)
-{
-    if (loop && loop == loop_current())
-        return weft_create_task(fn, arg, options);
-    return weft_task_new(loop, fn, arg, options);
-}
-
-int weft_loop_set_task_factory(weft_loop *loop, weft_task_factory factory, void *arg)
-{
-    if (!loop)
-        return -EINVAL;
-    loop->task_factory = factory;
-    loop->task_factory_arg = arg;
-    return 0;
-}
-
-weft_task_factory weft_loop_get_task_factory(weft_loop *loop)
-{
-    return loop ? loop->task_factory : NULL;
 }
 
 weft_task *weft_spawn(weft_coroutine fn, void *arg, const weft_task_options *options)

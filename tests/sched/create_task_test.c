@@ -1,13 +1,10 @@
 /*
- * create_task_test.c - making tasks: where, with which options, through which factory.
+ * create_task_test.c - making tasks: where, and with which options.
  */
 #include <errno.h>
-#include <stdbool.h>
 
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
-
-static int values[4];
 
 COROUTINE(note_name)
 {
@@ -148,121 +145,6 @@ START_TEST(closed_loop_takes_no_task)
 }
 END_TEST
 
-/* What a factory was given last. */
-static struct {
-    weft_loop *loop;
-    weft_coroutine fn;
-    void *arg;
-    weft_task_options options;
-    bool with_options;
-    void *factory_arg;
-    int calls;
-} asked;
-
-static weft_task *recording_factory(weft_loop *loop, weft_coroutine fn, void *arg,
-                                    const weft_task_options *options, void *factory_arg)
-{
-    asked.loop = loop;
-    asked.fn = fn;
-    asked.arg = arg;
-    asked.with_options = options != NULL;
-    asked.options = options ? *options : (weft_task_options){0};
-    asked.factory_arg = factory_arg;
-    asked.calls++;
-    return weft_task_new(loop, fn, arg, options);
-}
-
-/* CRT-13: a factory makes the loop's tasks, until NULL restores the default. */
-START_SIM(factory_makes_the_tasks)
-{
-    weft_loop *loop = weft_get_running_loop();
-
-    ck_assert(weft_loop_get_task_factory(loop) == NULL);
-    ck_assert_int_eq(weft_loop_set_task_factory(loop, recording_factory, &values[1]), 0);
-    ck_assert(weft_loop_get_task_factory(loop) == recording_factory);
-    weft_task *t = weft_create_task(give_value, &values[2], NULL);
-    ck_assert_int_eq(asked.calls, 1);
-    ck_assert_ptr_eq(asked.loop, loop);
-    ck_assert(asked.fn == give_value);
-    ck_assert_ptr_eq(asked.arg, &values[2]);
-    ck_assert(!asked.with_options);
-    ck_assert_ptr_eq(asked.factory_arg, &values[1]);
-    ck_assert_int_eq(weft_join(t, NULL), 0);
-    ck_assert_int_eq(weft_join(weft_create_task_on(loop, give_value, NULL, NULL), NULL), 0);
-    ck_assert_int_eq(asked.calls, 2);
-    ck_assert_int_eq(weft_join(weft_spawn(give_value, NULL, NULL), NULL), 0);
-    ck_assert_int_eq(asked.calls, 3);
-    ck_assert_int_eq(weft_loop_set_task_factory(loop, NULL, NULL), 0);
-    ck_assert(weft_loop_get_task_factory(loop) == NULL);
-    ck_assert_int_eq(weft_join(weft_create_task(give_value, NULL, NULL), NULL), 0);
-    ck_assert_int_eq(asked.calls, 3);
-    ck_assert_int_eq(weft_loop_set_task_factory(NULL, recording_factory, NULL), -EINVAL);
-    return 0;
-}
-
-/* CRT-13: a runner's main task comes from the factory as well. */
-START_TEST(factory_makes_the_main_task)
-{
-    weft_runner runner;
-    weft_runner_options options = {.loops = 1, .clock = WEFT_CLOCK_VIRTUAL};
-
-    ck_assert_int_eq(weft_runner_init(&runner, &options), 0);
-    weft_loop_set_task_factory(weft_runner_get_loop(&runner), recording_factory, NULL);
-    ck_assert_int_eq(weft_runner_run(&runner, note_name, "main", NULL), 0);
-    ck_assert_trace("main");
-    ck_assert_int_eq(asked.calls, 1);
-    ck_assert_int_eq(weft_runner_close(&runner), 0);
-}
-END_TEST
-
-/* CRT-15, CRT-17: name and every other option are passed to the factory, and the task has them. */
-START_SIM(options_pass_through_the_factory)
-{
-    weft_loop *loop = weft_get_running_loop();
-    weft_task_options options = {
-        .name = "named", .stack_bytes = 100 << 10, .eager_start = 1, .arg_drop = note_drop};
-
-    weft_loop_set_task_factory(loop, recording_factory, NULL);
-    weft_task *t = weft_create_task(note_name, "eager", &options);
-    ck_assert(asked.with_options);
-    ck_assert_str_eq(asked.options.name, "named");
-    ck_assert_uint_eq(asked.options.stack_bytes, 100 << 10);
-    ck_assert_int_eq(asked.options.eager_start, 1);
-    ck_assert(asked.options.arg_drop == note_drop);
-    ck_assert_str_eq(weft_task_get_name(t), "named");
-    ck_assert(weft_done(t));
-    ck_assert_trace("eager");
-    weft_unref(t);
-    return 0;
-}
-
-static weft_task *failing_factory(weft_loop *loop, weft_coroutine fn, void *arg,
-                                  const weft_task_options *options, void *factory_arg)
-{
-    (void)loop;
-    (void)fn;
-    (void)arg;
-    (void)options;
-    errno = *(int *)factory_arg;
-    return NULL;
-}
-
-/* CRT-16: an error in the factory reaches the caller, and nothing was taken. */
-START_SIM(error_of_the_factory_reaches_the_caller)
-{
-    int error = EMFILE;
-
-    weft_loop_set_task_factory(weft_get_running_loop(), failing_factory, &error);
-    errno = 0;
-    ck_assert_ptr_null(weft_create_task(note_name, "arg", &with_drop));
-    ck_assert_int_eq(errno, EMFILE);
-    errno = EMFILE;
-    ck_assert_int_eq(weft_join(weft_create_task(note_name, "arg", &with_drop), NULL), -EMFILE);
-    ck_assert_trace("");
-    weft_loop_set_task_factory(weft_get_running_loop(), NULL, NULL);
-    return 0;
-}
-
 COROUTINE(work_for_a_while)
 {
     for (int i = 0; i < 3; i++) {
@@ -313,13 +195,6 @@ int main(void)
     tcase_add_test(options, null_coroutine_is_refused);
     tcase_add_test(options, absurd_stack_is_refused);
     suite_add_tcase(suite, options);
-
-    TCase *factories = tcase_create("factories");
-    tcase_add_test(factories, factory_makes_the_tasks);
-    tcase_add_test(factories, factory_makes_the_main_task);
-    tcase_add_test(factories, options_pass_through_the_factory);
-    tcase_add_test(factories, error_of_the_factory_reaches_the_caller);
-    suite_add_tcase(suite, factories);
 
     return suite_main(suite);
 }
