@@ -114,6 +114,20 @@ WEFT_API double weft_loop_time(const weft_loop *loop);
 WEFT_API int weft_loop_advance(weft_loop *loop, double seconds);
 
 /**
+ * weft_loop_set_idle_callback - have a function called when a loop on a virtual clock is stuck
+ * @fn: called in place of a wait, when nothing is ready, no timer is armed and no work is under way
+ *      in the pool: only a descriptor or another thread could bring more. NULL: none
+ *
+ * It may do whatever a callback may, such as stop the loop or cancel a task; what it queues runs in
+ * the same iteration. If it changes nothing, the loop waits. A test finds here that all its tasks
+ * wait for each other.
+ *
+ * Context: loop
+ * Return:  0; -EINVAL, also for a loop on the real clock
+ */
+WEFT_API int weft_loop_set_idle_callback(weft_loop *loop, weft_callback fn, void *arg);
+
+/**
  * weft_call_soon - have a callback run in the next iteration
  * @ret_handle: may be NULL; else a reference that the caller gives back with weft_handle_unref()
  *

@@ -18,6 +18,7 @@
 #include "runtime/sched/runtime.h"
 #include "runtime/sched/scheduler.h"
 #include "runtime/sched/task_ops.h"
+#include "runtime/sched/virtual.h"
 #include "runtime/task/stack_overflow.h"
 
 #define SHARED_TURNS 256u
@@ -97,6 +98,8 @@ static void loop_idle(struct weft_loop *loop)
         }
         return;
     }
+    if (loop->idle_fn && wf_loop_is_stuck(loop, next_ns) && wf_loop_call_idle(loop))
+        return;
     wf_idle_wait(loop, loop->virtual_clock ? CLOCK_NEVER : next_ns);
 }
 
@@ -128,7 +131,7 @@ static bool loop_turn(struct weft_loop *loop)
         if (r)
             ready_push(loop, r);
     }
-    while (ready_is_empty(loop) && !loop->stopping) {
+    while (ready_is_empty(loop) && !loop->stopping && !loop->fatal) {
         loop_idle(loop);
         if (ready_is_empty(loop))
             loop_collect(loop);
@@ -286,15 +289,6 @@ int weft_loop_is_closed(const weft_loop *loop)
 double weft_loop_time(const weft_loop *loop)
 {
     return loop ? clock_seconds(loop_now_ns(loop)) : (double)NAN;
-}
-
-int weft_loop_advance(weft_loop *loop, double seconds)
-{
-    if (!loop || !loop->virtual_clock || !(seconds >= 0))
-        return -EINVAL;
-    loop->now_ns = clock_add_ns(loop->now_ns, clock_ns(seconds));
-    loop_attend(loop);
-    return 0;
 }
 
 int weft_loop_set_debug(weft_loop *loop, int on)

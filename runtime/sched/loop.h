@@ -93,6 +93,8 @@ struct weft_loop {
     uint64_t polls, parks, stolen;
     weft_exception_handler handler;
     void *handler_arg;
+    weft_callback idle_fn; /* virtual.c */
+    void *idle_arg;
     struct weft_loop *next_free; /* in the list of loops that nobody uses */
     uint64_t life; /* how many loops have used this memory (L3): tells late mail whom it was for */
 

@@ -115,6 +115,8 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->polls = loop->parks = loop->stolen = 0;
     loop->handler = NULL;
     loop->handler_arg = NULL;
+    loop->idle_fn = NULL;
+    loop->idle_arg = NULL;
     loop->next_free = NULL;
     loop->life++;
     atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_relaxed);
