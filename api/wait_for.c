@@ -204,7 +204,7 @@ int weft_wait_for(weft_future *future, double timeout, void **ret_result)
     deadline->task = task;
     bool struck = false;
     deadline->struck = &struck;
-    uint16_t cancelling = task->cancelling;
+    int cancelling = task->cancelling;
     loop_arm_limit(loop, &deadline->timer.timer, clock_ns(timeout));
     int rc = weft_await(future, ret_result);
     if (likely(!struck)) {

@@ -62,7 +62,7 @@ struct task {
         char *name;      /* when named */
     };
     weft_drop arg_drop;
-    uint16_t cancelling;
+    int cancelling; /* requests to end, less those taken back */
     uint8_t stack_class;
     bool named;
     bool must_cancel;

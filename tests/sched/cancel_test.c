@@ -366,6 +366,24 @@ START_SIM(requests_before_resumption_are_one_error)
     return 0;
 }
 
+/* CANC-13, CANC-18: however many they are. */
+START_SIM(many_requests_count_one_by_one)
+{
+    enum { REQUESTS = 70000 };
+    int count = 0;
+    weft_task *t = weft_create_task(count_cancellations, &count, NULL);
+
+    sim_pass(1);
+    for (int i = 1; i <= REQUESTS; i++)
+        ck_assert_int_eq(weft_cancel(t), 1);
+    ck_assert_int_eq(weft_cancelling(t), REQUESTS);
+    ck_assert_int_eq(weft_uncancel(t), REQUESTS - 1);
+    ck_assert_int_eq(weft_await(t, NULL), 0);
+    ck_assert_int_eq(count, 1);
+    weft_unref(t);
+    return 0;
+}
+
 /* CANC-14: once the error was caught, a new request delivers another. */
 START_SIM(requests_after_resumption_are_new_errors)
 {
@@ -835,6 +853,7 @@ int main(void)
     tcase_add_test(delivery, cancel_before_the_first_step);
     tcase_add_test(delivery, cancel_of_a_task_that_is_ready);
     tcase_add_test(delivery, requests_before_resumption_are_one_error);
+    tcase_add_test(delivery, many_requests_count_one_by_one);
     tcase_add_test(delivery, requests_after_resumption_are_new_errors);
     tcase_add_test(delivery, cancel_of_a_task_that_yields);
     tcase_add_test(delivery, cancel_of_the_awaited_future);
