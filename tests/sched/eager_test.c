@@ -244,6 +244,36 @@ START_SIM(eager_task_that_cancels_itself)
     return 0;
 }
 
+COROUTINE(cancel_self_and_wait)
+{
+    ck_assert_int_eq(weft_cancel_msg(weft_current_task(), "mine"), 1);
+    trace("asked");
+    int rc = arg ? weft_await(arg, NULL) : weft_sleep(1000);
+    trace("%s", weft_error_message(weft_error_current()));
+    return rc;
+}
+
+/* EAGR-08, CANC-08, CANC-09: one that cancels itself and then suspends returns to its creator, and
+ * gets the error in the next iteration; the future that it was to wait for is cancelled. */
+START_SIM(eager_task_that_cancels_itself_and_waits)
+{
+    weft_future *f = weft_create_future();
+    void *waits[] = {NULL, f};
+
+    for (int i = 0; i < 2; i++) {
+        weft_task *t = weft_create_task(cancel_self_and_wait, waits[i], &eager);
+        trace("created");
+        ck_assert(!weft_done(t));
+        sim_pass(1);
+        ck_assert_trace("asked created mine");
+        ck_assert(weft_cancelled(t));
+        weft_unref(t);
+    }
+    ck_assert(weft_cancelled(f));
+    weft_unref(f);
+    return 0;
+}
+
 /* EAGR-10: while the loop does not run, an eager task is queued like any other. */
 START_TEST(eager_task_of_a_loop_that_does_not_run)
 {
@@ -425,6 +455,7 @@ int main(void)
     tcase_add_test(steps, callbacks_are_queued);
     tcase_add_test(steps, cancel_of_an_eager_task);
     tcase_add_test(steps, eager_task_that_cancels_itself);
+    tcase_add_test(steps, eager_task_that_cancels_itself_and_waits);
     tcase_add_test(steps, eager_task_of_a_loop_that_does_not_run);
     tcase_add_test(steps, coroutine_of_an_eager_task);
     tcase_add_test(steps, name_is_set_during_the_eager_step);

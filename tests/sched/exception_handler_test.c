@@ -1,6 +1,7 @@
 /*
  * exception_handler_test.c - what becomes of failures that have no caller.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -220,6 +221,29 @@ START_TEST(a_failing_handler_is_reported)
 }
 END_TEST
 
+/* A default handler that fails as well, because nothing can be written, is the end of it: the loop
+ * goes on (EXH-07). */
+START_TEST(a_failing_default_handler_is_swallowed)
+{
+    struct seen seen = {.answer = -EPIPE};
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC), saved = dup(STDERR_FILENO);
+
+    ck_assert_int_ge(full, 0);
+    ck_assert_int_ge(saved, 0);
+    weft_loop_set_exception_handler(loop, see, &seen);
+    weft_call_soon(loop, fail_with, "original", NULL);
+    weft_call_soon(loop, note, "after", NULL);
+    ck_assert_int_ge(dup2(full, STDERR_FILENO), 0);
+    run_once(loop);
+    weft_loop_default_exception_handler(loop, &(weft_report){.message = "lost"});
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(full);
+    ck_assert_int_eq(seen.count, 1);
+    ck_assert_trace("after");
+}
+END_TEST
+
 /* A fatal error of a handler is not swallowed: it ends the run (EXH-08). */
 START_TEST(a_fatal_handler_ends_the_run)
 {
@@ -376,6 +400,7 @@ static Suite *exception_handler_suite(void)
         reports_name_what_they_are_about,
         a_handler_gets_the_reports,
         a_failing_handler_is_reported,
+        a_failing_default_handler_is_swallowed,
         a_fatal_handler_ends_the_run,
         anybody_can_report,
         reports_are_handled_where_they_are_made,

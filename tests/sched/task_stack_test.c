@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "runtime/base/fault.h"
 #include "tests/support/sim.h"
@@ -421,6 +422,29 @@ START_SIM(stack_of_a_failure_is_printed)
     return 0;
 }
 
+/* TASK-17: by default it is printed to standard error. */
+START_SIM(stack_goes_to_standard_error)
+{
+    char text[64] = "";
+    int ends[2], saved = dup(STDERR_FILENO);
+    weft_task *t = weft_create_task(fail_plainly, NULL, NULL);
+
+    ck_assert_int_ge(saved, 0);
+    ck_assert_int_eq(pipe(ends), 0);
+    fflush(stderr);
+    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+    weft_task_print_stack(t, 0, NULL);
+    fflush(stderr);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[1]);
+    ck_assert_int_gt(read(ends[0], text, sizeof(text) - 1), 0);
+    close(ends[0]);
+    ck_assert_int_eq(strncmp(text, "No stack for <Task", 18), 0);
+    ck_assert_int_eq(weft_join(t, NULL), -EIO);
+    return 0;
+}
+
 COROUTINE(fail_without_memory)
 {
     wf_fault_arm(FAULT_ALLOC, *(unsigned long *)arg, ENOMEM, false);
@@ -460,6 +484,7 @@ int main(void)
     tcase_add_test(failed, errors_outside_tasks_have_no_stack);
     tcase_add_test(failed, stack_of_an_eager_failure);
     tcase_add_test(failed, stack_of_a_failure_is_printed);
+    tcase_add_test(failed, stack_goes_to_standard_error);
     tcase_add_test(failed, failure_without_memory_has_no_stack);
     suite_add_tcase(suite, failed);
 
