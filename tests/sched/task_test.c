@@ -1,11 +1,8 @@
 /*
- * task_test.c - tasks: their order, their ends, names, stacks, and what happens without memory.
+ * task_test.c - tasks: their order, their ends, and what becomes of their results and errors.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
 
-#include "runtime/base/fault.h"
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
 
@@ -277,88 +274,6 @@ START_SIM(self_await_is_refused)
     return 0;
 }
 
-static unsigned long number_of(weft_task *task)
-{
-    const char *name = weft_task_get_name(task);
-    char *end = NULL;
-    ck_assert_int_eq(strncmp(name, "Task-", 5), 0);
-    unsigned long number = strtoul(name + 5, &end, 10);
-    ck_assert_int_eq(*end, '\0');
-    return number;
-}
-
-COROUTINE(number_main)
-{
-    unsigned long *latest = arg, here = number_of(weft_current_task());
-    ck_assert_uint_gt(here, *latest);
-    *latest = here;
-    for (int i = 0; i < 3; i++) {
-        weft_task *t = weft_create_task(give_value, NULL, NULL);
-        ck_assert_uint_eq(number_of(t), *latest + 1);
-        *latest = number_of(t);
-        ck_assert_int_eq(weft_join(t, NULL), 0);
-    }
-    return 0;
-}
-
-static void *number_in_thread(void *arg)
-{
-    ck_assert_int_eq(sim_run(number_main, arg), 0);
-    return NULL;
-}
-
-/* TASK-11: unnamed tasks are numbered over the whole process, whatever loop or thread makes them.
- */
-START_TEST(numbers_count_over_the_process)
-{
-    unsigned long latest = 0;
-    pthread_t thread;
-
-    ck_assert_int_eq(sim_run(number_main, &latest), 0);
-    ck_assert_int_eq(pthread_create(&thread, NULL, number_in_thread, &latest), 0);
-    ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    ck_assert_int_eq(sim_run(number_main, &latest), 0);
-}
-END_TEST
-
-/* TASK-12, CRT-03: a name is given at creation, and may change at any time, also after the end. */
-START_SIM(names_may_change)
-{
-    char first[] = "first";
-    weft_task_options named = {.name = first};
-    weft_task *t = weft_create_task(give_value, NULL, &named);
-
-    first[0] = 'F';
-    ck_assert_str_eq(weft_task_get_name(t), "first");
-    ck_assert_int_eq(weft_task_set_name(t, "second"), 0);
-    ck_assert_str_eq(weft_task_get_name(t), "second");
-    ck_assert_int_eq(weft_await(t, NULL), 0);
-    ck_assert_str_eq(weft_task_get_name(t), "second");
-    ck_assert_int_eq(weft_task_set_name(t, ""), 0);
-    ck_assert_str_eq(weft_task_get_name(t), "");
-    ck_assert_int_eq(weft_task_set_name(t, NULL), -EINVAL);
-    weft_unref(t);
-    return 0;
-}
-
-/* TASK-13: what a task was made from can be asked, during its life and after it. */
-START_SIM(coroutine_can_be_asked)
-{
-    weft_task *t = weft_create_task(give_value, &values[1], NULL);
-
-    for (int i = 0; i < 2; i++) {
-        weft_coroutine fn = NULL;
-        void *made_with = NULL;
-        ck_assert_int_eq(weft_task_get_coro(t, &fn, &made_with), 0);
-        ck_assert(fn == give_value);
-        ck_assert_ptr_eq(made_with, &values[1]);
-        ck_assert_int_eq(weft_task_get_coro(t, NULL, NULL), 0);
-        ck_assert_int_eq(weft_await(t, NULL), 0);
-    }
-    weft_unref(t);
-    return 0;
-}
-
 COROUTINE(end_fatally)
 {
     return weft_fail(*(int *)arg, "fatal");
@@ -424,39 +339,6 @@ START_TEST(pending_task_is_reported_at_close)
     ck_assert_int_eq(reports_count, 3);
 }
 END_TEST
-
-/* TASK-21: the text shows the state, the name, the coroutine, and what the task waits for. */
-START_SIM(text_shows_the_task)
-{
-    weft_future *f = weft_create_future();
-    weft_task_options named = {.name = "worker"};
-    weft_task *t = weft_create_task(await_it, f, &named);
-    char text[256], part[64];
-
-    weft_future_format(t, text, sizeof(text));
-    snprintf(part, sizeof(part), "<Task pending name='worker' coro=<%p>",
-             (void *)(uintptr_t)await_it);
-    ck_assert_int_eq(strncmp(text, part, strlen(part)), 0);
-    sim_pass(1);
-    weft_future_format(t, text, sizeof(text));
-    snprintf(part, sizeof(part), "wait_for=<future %p>", (void *)f);
-    ck_assert_ptr_nonnull(strstr(text, part));
-    weft_cancel(t);
-    weft_future_format(t, text, sizeof(text));
-    ck_assert_ptr_nonnull(strstr(text, "<Task cancelling name='worker'"));
-    sim_pass(1);
-    weft_future_format(t, text, sizeof(text));
-    ck_assert_ptr_nonnull(strstr(text, "<Task cancelled name='worker'"));
-    ck_assert_ptr_null(strstr(text, "wait_for"));
-    weft_unref(t);
-    weft_unref(f);
-    t = weft_create_task(fail_with_message, NULL, NULL);
-    weft_await(t, NULL);
-    weft_future_format(t, text, sizeof(text));
-    ck_assert_ptr_nonnull(strstr(text, "<Task finished exception=EIO(broken)"));
-    weft_unref(t);
-    return 0;
-}
 
 /* TASK-22, EXCP-12: an error that reaches an await while another is handled keeps that one as
  * context; awaited again, it makes no circle. */
@@ -550,196 +432,6 @@ START_SIM(untaken_result_is_dropped)
     return 0;
 }
 
-COROUTINE(use_stack)
-{
-    volatile char room[200 << 10];
-    room[0] = room[sizeof(room) - 1] = 1;
-    *result = (void *)(intptr_t)(room[0] + room[sizeof(room) - 1]);
-    return 0;
-}
-
-/* A task gets a stack of the size it asks for; one too large is refused. */
-START_SIM(stack_size_is_chosen)
-{
-    weft_task_options large = {.stack_bytes = 300 << 10}, absurd = {.stack_bytes = (size_t)1 << 40};
-    void *value = NULL;
-
-    ck_assert_int_eq(weft_join(weft_create_task(use_stack, NULL, &large), &value), 0);
-    ck_assert_int_eq((int)(intptr_t)value, 2);
-    errno = 0;
-    ck_assert_ptr_null(weft_create_task(use_stack, NULL, &absurd));
-    ck_assert_int_eq(errno, EINVAL);
-    return 0;
-}
-
-/* The body never ran: the task fails, what it was given is released, and the loop goes on. */
-COROUTINE(task_without_stack)
-{
-    weft_task_options options = {.stack_bytes = 300 << 10, .arg_drop = note_drop};
-
-    wf_fault_arm(*(enum fault_site *)arg, 1, ENOMEM, true);
-    weft_task *t = weft_create_task(note_name, "body", &options);
-    ck_assert_ptr_nonnull(t);
-    ck_assert_int_eq(weft_await(t, NULL), -ENOMEM);
-    wf_fault_reset();
-    weft_unref(t);
-    ck_assert_trace("drop:body");
-    ck_assert_int_eq(weft_join(weft_create_task(note_name, "body", &options), NULL), 0);
-    ck_assert_trace("body");
-    return 0;
-}
-
-static enum fault_site stack_sites[] = {FAULT_MMAP, FAULT_MADVISE};
-
-/* Without memory for its stack, or for the guard below it, a task fails with -ENOMEM. */
-START_TEST(task_fails_without_stack)
-{
-    /* Where madvise cannot guard, mprotect does: then the slab's mapping is the one that fails. */
-    ck_assert_int_eq(sim_run(task_without_stack, &stack_sites[_i]), 0);
-}
-END_TEST
-
-/* As above for the first task of a run, which then fails with -ENOMEM. */
-START_TEST(run_fails_without_stack)
-{
-    wf_fault_arm(stack_sites[_i], 1, ENOMEM, true);
-    ck_assert_int_eq(sim_run(note_name, "body"), -ENOMEM);
-    wf_fault_reset();
-    ck_assert_trace("");
-    ck_assert_int_eq(sim_run(note_name, "body"), 0);
-    ck_assert_trace("body");
-}
-END_TEST
-
-static int create_call(weft_task *task)
-{
-    (void)task;
-    weft_task_options options = {.name = "named"};
-    errno = 0;
-    weft_task *t = weft_create_task(give_value, NULL, &options);
-    if (!t)
-        return -errno;
-    weft_unref(t);
-    return 0;
-}
-
-static int create_large_call(weft_task *task)
-{
-    (void)task;
-    weft_task_options options = {.stack_bytes = 300 << 10};
-    errno = 0;
-    weft_task *t = weft_create_task(give_value, NULL, &options);
-    return t ? weft_join(t, NULL) : -errno;
-}
-
-static int create_eager_call(weft_task *task)
-{
-    (void)task;
-    weft_task_options options = {.eager_start = 1};
-    errno = 0;
-    weft_task *t = weft_create_task(give_value, NULL, &options);
-    return t ? weft_join(t, NULL) : -errno;
-}
-
-static int spawn_call(weft_task *task)
-{
-    (void)task;
-    errno = 0;
-    weft_task *t = weft_spawn(give_value, NULL, NULL);
-    return t ? weft_join(t, NULL) : -errno;
-}
-
-static int sleep_call(weft_task *task)
-{
-    (void)task;
-    return weft_sleep(1);
-}
-
-static int all_tasks_call(weft_task *task)
-{
-    (void)task;
-    weft_task **tasks = NULL;
-    long count = weft_all_tasks(NULL, &tasks);
-    if (count < 0)
-        return (int)count;
-    ck_assert_int_eq((int)count, 2);
-    weft_task_list_free(tasks, count);
-    return 0;
-}
-
-static int cancel_msg_call(weft_task *task)
-{
-    int rc = weft_cancel_msg(task, "message");
-    return rc == 1 ? 0 : rc;
-}
-
-static int get_name_call(weft_task *task)
-{
-    return weft_task_get_name(task) ? 0 : -ENOMEM;
-}
-
-static int set_name_call(weft_task *task)
-{
-    return weft_task_set_name(task, "new name");
-}
-
-static int join_failing_call(weft_task *task)
-{
-    (void)task;
-    errno = 0;
-    weft_task *t = weft_create_task(fail_with_message, NULL, NULL);
-    int rc = t ? weft_join(t, NULL) : -errno;
-    return rc == -EIO ? 0 : rc;
-}
-
-static int wait_for_call(weft_task *task)
-{
-    (void)task;
-    weft_future *f = weft_create_future();
-    int rc = f ? weft_wait_for(f, 1, NULL) : -ENOMEM;
-    weft_unref(f);
-    return rc == WEFT_ETIMEDOUT ? 0 : rc;
-}
-
-static int (*const fault_calls[])(weft_task *) = {
-    create_call,   create_large_call, create_eager_call, spawn_call,
-    sleep_call,    all_tasks_call,    cancel_msg_call,   get_name_call,
-    set_name_call, join_failing_call, wait_for_call,
-};
-#define FAULT_CALLS ((int)(sizeof(fault_calls) / sizeof(fault_calls[0])))
-
-/* Whatever allocation fails, a call fails with ENOMEM or works, and tasks go on. */
-COROUTINE(call_without_memory)
-{
-    int (*const call)(weft_task *) = fault_calls[*(int *)arg];
-
-    for (unsigned long n = 1;; n++) {
-        weft_future *f = weft_create_future();
-        weft_task *t = weft_create_task(await_it, f, NULL);
-        sim_pass(1);
-        wf_fault_arm(FAULT_ALLOC, n, ENOMEM, false);
-        int rc = call(t);
-        bool over = wf_fault_calls(FAULT_ALLOC) < n;
-        wf_fault_reset();
-        ck_assert_msg(rc == 0 || rc == -ENOMEM, "call returned %d", rc);
-        if (over)
-            ck_assert_int_eq(rc, 0);
-        if (!weft_done(f))
-            ck_assert_int_eq(weft_future_set_result(f, NULL), 0);
-        weft_join(t, NULL);
-        weft_unref(f);
-        if (over)
-            return 0;
-    }
-}
-
-START_TEST(calls_without_memory)
-{
-    ck_assert_int_eq(sim_run(call_without_memory, &_i), 0);
-    ck_assert_int_eq(reports_count, 0);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("task");
@@ -762,24 +454,10 @@ int main(void)
     tcase_add_test(lives, untaken_result_is_dropped);
     suite_add_tcase(suite, lives);
 
-    TCase *texts = tcase_create("texts");
-    tcase_add_test(texts, numbers_count_over_the_process);
-    tcase_add_test(texts, names_may_change);
-    tcase_add_test(texts, coroutine_can_be_asked);
-    tcase_add_test(texts, text_shows_the_task);
-    suite_add_tcase(suite, texts);
-
     TCase *errors = tcase_create("errors");
     tcase_add_test(errors, error_in_await_keeps_the_handled_one);
     tcase_add_test(errors, context_crosses_tasks);
     suite_add_tcase(suite, errors);
-
-    TCase *memory = tcase_create("memory");
-    tcase_add_test(memory, stack_size_is_chosen);
-    tcase_add_loop_test(memory, task_fails_without_stack, 0, 2);
-    tcase_add_loop_test(memory, run_fails_without_stack, 0, 2);
-    tcase_add_loop_test(memory, calls_without_memory, 0, FAULT_CALLS);
-    suite_add_tcase(suite, memory);
 
     return suite_main(suite);
 }
