@@ -44,7 +44,9 @@
     X(WEFT_ELIMITOVERRUN, -5019, "limit overrun", "LimitOverrunError")                        \
     X(WEFT_ESENDFILE, -5020, "sendfile not available", "SendfileNotAvailableError")           \
     X(WEFT_EGROUP, -5021, "group of errors", "ExceptionGroup")                                \
-    X(WEFT_EPANIC, -5022, "an error without a code", "Exception")
+    X(WEFT_EPANIC, -5022, "an error without a code", "Exception")                             \
+    X(WEFT_ESTOPITERATION, -5023, "no more items", "StopAsyncIteration")                      \
+    X(WEFT_EGENERATOREXIT, -5024, "the generator is being closed", "GeneratorExit")
 
 #define WEFT_ERROR_ENUM(name, value, text, asyncio) name = value,
 enum { WEFT_ERRORS(WEFT_ERROR_ENUM) WEFT_ERROR_NONE_ = 0 };

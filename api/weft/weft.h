@@ -11,7 +11,9 @@
 #include <weft/runner.h>
 #include <weft/sync.h>
 #include <weft/task.h>
+#include <weft/task_group.h>
 #include <weft/thread.h>
 #include <weft/timeout.h>
+#include <weft/wait.h>
 
 #endif

@@ -249,16 +249,26 @@ int wf_future_cancel(struct weft_future *f, weft_error *error)
     return 1;
 }
 
-int wf_future_take(struct weft_future *f, void *value)
+int wf_future_take_error(struct weft_future *f, weft_error **ret_error)
 {
+    void *value = outcome_value(&f->outcome);
+    *ret_error = NULL;
+    if (value != OUTCOME_FAILED && value != OUTCOME_CANCELLED)
+        return 0;
     atomic_store_explicit(&f->taken, 1, memory_order_relaxed); /* as in future_take() */
-    weft_error *error = f->error;
     /* CANC-15, CANC-24: a cancelled task's message goes to the first who asks. */
-    if (value == OUTCOME_CANCELLED && error && future_is_task(f) &&
-        atomic_exchange_explicit(&f->message_spent, 1, memory_order_relaxed))
-        error = NULL;
-    wf_error_raise(wf_error_slot(), weft_error_ref(error));
+    if (value == OUTCOME_FAILED || !f->error || !future_is_task(f) ||
+        !atomic_exchange_explicit(&f->message_spent, 1, memory_order_relaxed))
+        *ret_error = weft_error_ref(f->error);
     return f->code;
+}
+
+int wf_future_take(struct weft_future *f)
+{
+    weft_error *error;
+    int code = wf_future_take_error(f, &error);
+    wf_error_raise(wf_error_slot(), error);
+    return code;
 }
 
 void wf_future_add_waker(struct weft_future *f, struct waker *waker)

@@ -122,7 +122,7 @@ int weft_exception(weft_future *future, weft_error **ret_error)
     if (!outcome_value_is_done(value))
         return weft_fail(WEFT_EINVALIDSTATE, "the exception is not set");
     if (value == OUTCOME_CANCELLED)
-        return wf_future_take(future, value);
+        return wf_future_take(future);
     weft_error *error = NULL;
     if (value == OUTCOME_FAILED) {
         error = future->error ? weft_error_ref(future->error) : weft_error_new(future->code, NULL);

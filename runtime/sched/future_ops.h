@@ -146,13 +146,17 @@ static inline void task_succeed(struct weft_loop *loop, struct task *task, void 
  * weft_cancel(). */
 int wf_future_cancel(struct weft_future *f, weft_error *error);
 
-/* The outcome of a done future: code, and the current error. As weft_result(). */
-int wf_future_take(struct weft_future *f, void *value);
+/* How a done future failed, which is then retrieved: 0 if it did not; else its code, and the object
+ * with it, owned by the caller (or NULL). */
+int wf_future_take_error(struct weft_future *f, weft_error **ret_error);
+
+/* The same, as the current error. */
+int wf_future_take(struct weft_future *f);
 
 static inline int future_take(struct weft_future *f, void *value, void **ret_result)
 {
     if (unlikely(value == OUTCOME_FAILED) || unlikely(value == OUTCOME_CANCELLED))
-        return wf_future_take(f, value);
+        return wf_future_take(f);
     atomic_store_explicit(&f->taken, 1,
                           memory_order_relaxed); /* a flag for the last unref: no order */
     if (ret_result)

@@ -41,6 +41,7 @@
 #define LOOP_LONG_LIMIT_NS INT64_C(100000000)
 
 struct runtime;
+struct watch_set;
 
 enum loop_running {
     LOOP_IDLE,
@@ -61,6 +62,7 @@ struct weft_loop {
     struct runnable *handed; /* a suspending task found that this must run on the loop's stack */
     struct context context;  /* the loop's own flow */
     struct task *tasks_first, *tasks_last; /* unfinished, in order of creation */
+    struct watch_set *watch_sets;          /* that end when it is closed (W3 in watch.h) */
     struct block_cache blocks;
     struct stack_cache stacks;
     uint64_t number_next, number_end; /* of unnamed tasks: a range of the process's count */

@@ -9,6 +9,7 @@
 #include "runtime/sched/loop_life.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/runtime.h"
+#include "runtime/sched/watch.h"
 
 /* Takes everything out, as a chain. */
 static struct runnable *ready_take_all(struct weft_loop *loop)
@@ -85,6 +86,7 @@ int weft_loop_close(weft_loop *loop)
         wf_runtime_drop_pool(loop->runtime); /* LIFE-16 */
     while (loop->tasks_first)
         loop_destroy_task(loop, loop->tasks_first);
+    wf_watch_sets_close(loop);
     drop_chain(ready_take_all(loop)); /* callbacks of the destroyed */
     wf_loop_running = outer;
     wf_poller_close(&loop->poller);

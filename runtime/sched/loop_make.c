@@ -90,6 +90,7 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     atomic_store_explicit(&loop->touching.what, NULL, memory_order_relaxed);
     loop->handed = NULL;
     loop->tasks_first = loop->tasks_last = NULL;
+    loop->watch_sets = NULL;
     loop->blocks = (struct block_cache){0};
     wf_stack_cache_init(&loop->stacks);
     loop->number_next = loop->number_end = 0;

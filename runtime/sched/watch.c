@@ -1,23 +1,74 @@
 /*
- * watch.c - word of a future's end, for who goes on meanwhile.
+ * watch.c - word of the ends of several futures, for who goes on meanwhile.
  */
 #include "runtime/sched/watch.h"
+
+void wf_watch_set_release(struct watch_set *set)
+{
+    if (likely(!loop_is_closed(set->loop))) {
+        /* Relaxed: only the loop's thread. */
+        size_t holders = atomic_load_explicit(&set->holders, memory_order_relaxed) - 1;
+        atomic_store_explicit(&set->holders, holders, memory_order_relaxed);
+        if (holders == 0)
+            set->ops->over(set);
+        return;
+    }
+    /* Acquire and release: the uses of all holders come before the end. */
+    if (atomic_fetch_sub_explicit(&set->holders, 1, memory_order_acq_rel) == 1)
+        set->ops->over(set);
+}
+
+void wf_watch_set_list(struct watch_set *set)
+{
+    struct weft_loop *loop = set->loop;
+
+    set->next = loop->watch_sets;
+    set->prev = NULL;
+    if (set->next)
+        set->next->prev = set;
+    loop->watch_sets = set;
+}
+
+void wf_watch_set_unlist(struct watch_set *set)
+{
+    struct weft_loop *loop = set->loop;
+
+    if (!set->prev && loop->watch_sets != set)
+        return;
+    *(set->prev ? &set->prev->next : &loop->watch_sets) = set->next;
+    if (set->next)
+        set->next->prev = set->prev;
+    set->prev = set->next = NULL;
+}
+
+void wf_watch_sets_close(struct weft_loop *loop)
+{
+    while (loop->watch_sets) {
+        struct watch_set *set = loop->watch_sets;
+        wf_watch_set_unlist(set);
+        set->ops->closed(set);
+    }
+}
 
 void wf_watch_told(struct runnable *r, struct weft_loop *loop)
 {
     struct watch *watch = container_of(r, struct watch, told);
-    struct weft_future *future = watch->future;
+    struct watch_set *set = watch->set;
 
-    watch->fn(watch, future, loop); /* which may free it */
-    future_unref_at(loop_current(), future);
+    watch->set = NULL;
+    if (likely(loop != NULL)) /* else dropped (W1) */
+        set->ops->told(set, watch);
+    wf_watch_set_release(set);
 }
 
-void wf_watch_begin(struct watch *watch, struct weft_loop *loop, struct weft_future *future,
-                    watch_fn fn)
+void wf_watch_begin(struct watch_set *set, struct watch *watch, struct weft_future *future)
 {
+    struct weft_loop *loop = set->loop;
+
+    watch_set_hold(set);
     watch->told.run = wf_watch_told;
-    watch->fn = fn;
-    watch->future = weft_ref(future);
+    watch->set = set;
+    watch->future = future;
     watch->local = future_loop(future) == loop;
     if (!watch->local) {
         watch->waker.loop = loop;
@@ -51,6 +102,10 @@ static bool is_waiting(const struct watch *watch)
 
 bool wf_watch_stop(struct watch *watch)
 {
+    struct watch_set *set = watch->set;
+
+    if (!set)
+        return false;
     if (watch->local) {
         if (!is_waiting(watch))
             return false;
@@ -58,6 +113,7 @@ bool wf_watch_stop(struct watch *watch)
     } else if (!wf_future_remove_wakers(watch->future, is_this_waker, &watch->waker)) {
         return false;
     }
-    future_unref_at(loop_current(), watch->future);
+    watch->set = NULL;
+    wf_watch_set_release(set);
     return true;
 }

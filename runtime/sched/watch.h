@@ -1,14 +1,16 @@
 /*
- * watch.h - word of a future's end, for who goes on meanwhile: a done callback that is part of a
- * larger thing (a gather, a group, a wait for several) and needs no memory of its own.
+ * watch.h - word of the ends of several futures, for who goes on meanwhile: done callbacks that are
+ * part of a larger thing (a gather, a group, a wait for several) and need no memory of their own.
  *
- * W1  Of a watch that was begun, exactly one of these happens: its fn is called, on its loop, in
- *     the iteration after the future was done; or wf_watch_stop() returns true.
- * W2  When fn is called with a NULL loop the watch was dropped: its loop is closed. Only memory is
- *     to be given back then.
- * W3  It holds a reference to its future until either has happened.
+ * W1  Of a watch that was begun, exactly one happens: told() is called on the set's loop, in the
+ *     iteration after the future was done; or wf_watch_stop() returns true; or it is dropped,
+ *     because the loop was closed.
+ * W2  A set counts its owner and each watch of which none has happened yet. With the last of them
+ *     over() is called, which frees it. Until then the set keeps its futures alive.
+ * W3  A set that is listed is ended when its loop is closed: closed() is called once.
  *
- * Everything here is used on the thread of the watch's loop (or by who holds that loop).
+ * Everything is used on the thread of the set's loop, or by who holds that loop; except that a word
+ * which comes after the loop was closed is dropped by the thread that brings it.
  */
 #ifndef WEFT_RUNTIME_SCHED_WATCH_H
 #define WEFT_RUNTIME_SCHED_WATCH_H
@@ -16,32 +18,72 @@
 #include "runtime/sched/future_ops.h"
 
 struct watch;
+struct watch_set;
 
-/*
- * Called on whatever stack is at hand, with no task current: neither calls the user nor suspends.
- * It may free the watch.
- */
-typedef void (*watch_fn)(struct watch *watch, struct weft_future *future, struct weft_loop *loop);
+struct watch_set_ops {
+    /* On whatever stack is at hand, with no task current: neither calls the user nor suspends. The
+     * watch is counted until it returns. */
+    void (*told)(struct watch_set *set, struct watch *watch);
+    /* W3. It is off the list; stops its watches, and ends what it stands for. NULL if it is never
+     * listed. */
+    void (*closed)(struct watch_set *set);
+    void (*over)(struct watch_set *set); /* W2 */
+};
+
+struct watch_set {
+    const struct watch_set_ops *ops;
+    struct weft_loop *loop;
+    struct watch_set *prev, *next; /* in the loop's list (W3) */
+    _Atomic size_t holders; /* W2. The loop's thread, plainly; by RMW once the loop is closed */
+};
 
 struct watch {
     struct runnable told; /* queued when the future is done */
-    watch_fn fn;
-    struct weft_future *future; /* W3 */
-    bool local;                 /* the future is the loop's own */
+    struct watch_set *set; /* NULL: it is over, or was never begun */
+    struct weft_future *future;
+    bool local; /* the future is the loop's own */
     union {
         struct waiter waiter; /* local */
         struct waker waker;
     };
 };
 
-/* Begins: fn will be called on `loop` (W1), at the earliest in the next iteration. */
-void wf_watch_begin(struct watch *watch, struct weft_loop *loop, struct weft_future *future,
-                    watch_fn fn);
+/* A set with its owner as the only holder, not listed. */
+static inline void watch_set_init(struct watch_set *set, const struct watch_set_ops *ops,
+                                  struct weft_loop *loop)
+{
+    set->ops = ops;
+    set->loop = loop;
+    set->prev = set->next = NULL;
+    atomic_init(&set->holders, 1);
+}
 
-/*
- * True: fn will not be called, and the watch is the caller's again. False: the word is on its way,
- * and fn will be called.
- */
+static inline void watch_set_hold(struct watch_set *set)
+{
+    size_t holders = atomic_load_explicit(&set->holders, memory_order_relaxed); /* ours alone */
+    atomic_store_explicit(&set->holders, holders + 1, memory_order_relaxed);
+}
+
+/* How many besides the owner. */
+static inline size_t watch_set_watches(const struct watch_set *set)
+{
+    return atomic_load_explicit(&set->holders, memory_order_relaxed) - 1;
+}
+
+/* One holder less; over() with the last. */
+void wf_watch_set_release(struct watch_set *set);
+
+void wf_watch_set_list(struct watch_set *set);
+void wf_watch_set_unlist(struct watch_set *set); /* nothing if it is not listed */
+
+/* The loop is closed: every listed set is ended. */
+void wf_watch_sets_close(struct weft_loop *loop);
+
+/* Begins: told() will be called (W1), at the earliest in the next iteration. */
+void wf_watch_begin(struct watch_set *set, struct watch *watch, struct weft_future *future);
+
+/* True: told() will not be called, and the watch is not counted any more (over() may have come).
+ * False: the word is on its way, or it is over already. */
 bool wf_watch_stop(struct watch *watch);
 
 /* told.run of every watch. */

@@ -1,0 +1,207 @@
+/*
+ * gather.c - one future for several.
+ *
+ *     caller --> outer (a future) --> gather --> children
+ *                  ^                    |  a watch on each child that was not done
+ *                  '--------------------'  one reference, until the last watch was told
+ *
+ * A child's end is heard one iteration later, and the outer future's waiters resume one more later
+ * (GATH-20). A child that stands there twice is watched twice: the two words come one after the
+ * other, so that nobody can tell.
+ */
+#include <errno.h>
+
+#include <weft/wait.h>
+
+#include "api/aggregate.h"
+
+struct gather {
+    struct watch_set set; /* its owner: the outer future */
+    struct weft_future *outer;
+    bool collect;       /* WEFT_RETURN_EXCEPTIONS */
+    _Atomic bool asked; /* cancel() was heard by a child; any thread */
+    size_t count;
+    struct weft_future **children; /* references, behind the watches */
+    struct watch watches[];
+};
+
+static size_t gather_bytes(size_t count)
+{
+    return sizeof(struct gather) + count * (sizeof(struct watch) + sizeof(struct weft_future *));
+}
+
+static struct gather *gather_of_set(struct watch_set *set)
+{
+    return container_of(set, struct gather, set);
+}
+
+/* What a cancelled gather ends with: the last child's cancellation, or one of its own (GATH-15). */
+static void end_cancelled(struct gather *gather)
+{
+    weft_error *error = NULL;
+    int code = wf_future_take_error(gather->children[gather->count - 1], &error);
+
+    if (code != WEFT_ECANCELLED) {
+        weft_error_unref(error);
+        error = NULL;
+    }
+    (void)wf_future_fail(gather->outer, OUTCOME_FAILED, WEFT_ECANCELLED, error);
+}
+
+/* A child is done: asyncio's _done_callback. left: children of which that is still to be heard. */
+static void child_done(struct gather *gather, struct weft_future *child, size_t left)
+{
+    struct weft_future *outer = gather->outer;
+    void *value = outcome_value(&child->outcome);
+    bool failed = value == OUTCOME_FAILED || value == OUTCOME_CANCELLED;
+    weft_error *error;
+
+    if (future_is_done(outer)) { /* GATH-08 */
+        if (value == OUTCOME_FAILED)
+            atomic_store_explicit(&child->taken, 1, memory_order_relaxed);
+        return;
+    }
+    if (failed && !gather->collect) {
+        int code = wf_future_take_error(child, &error);
+        (void)wf_future_fail(outer, OUTCOME_FAILED, code, error);
+        return;
+    }
+    if (value == OUTCOME_FAILED)
+        atomic_store_explicit(&child->taken, 1, memory_order_relaxed);
+    if (left)
+        return;
+    /* Relaxed: it was set on this thread, or by one whose request a child has answered. */
+    if (atomic_load_explicit(&gather->asked, memory_order_relaxed))
+        end_cancelled(gather);
+    else
+        (void)wf_future_succeed(outer, NULL);
+}
+
+/* The last watch is over: nothing but its users keeps the outer future. */
+static void gather_let_go(struct gather *gather)
+{
+    wf_watch_set_unlist(&gather->set);
+    wf_future_unref(gather->outer);
+}
+
+static void gather_told(struct watch_set *set, struct watch *watch)
+{
+    struct gather *gather = gather_of_set(set);
+    size_t left = watch_set_watches(set) - 1;
+
+    child_done(gather, watch->future, left);
+    if (!left)
+        gather_let_go(gather);
+}
+
+static void gather_closed(struct watch_set *set)
+{
+    struct gather *gather = gather_of_set(set);
+    struct weft_future *outer = gather->outer;
+
+    for (size_t i = 0; i < gather->count; i++)
+        (void)wf_watch_stop(&gather->watches[i]);
+    (void)wf_future_fail(outer, OUTCOME_CANCELLED, WEFT_ECANCELLED, NULL);
+    wf_future_unref(outer);
+}
+
+static void gather_over(struct watch_set *set)
+{
+    struct gather *gather = gather_of_set(set);
+
+    for (size_t i = 0; i < gather->count; i++)
+        future_unref_at(loop_current(), gather->children[i]);
+    mem_free(gather, gather_bytes(gather->count));
+}
+
+static const struct watch_set_ops gather_set_ops = {gather_told, gather_closed, gather_over};
+
+/* GATH-11, GATH-12. The children's references last as long as the future, so any thread may. */
+static int gather_cancel(struct weft_future *future, weft_error *error)
+{
+    struct gather *gather = gather_of_set(compound_set(future));
+    bool heard = false;
+
+    for (size_t i = 0; i < gather->count; i++)
+        heard |= wf_future_cancel(gather->children[i], error) == 1;
+    if (heard) /* relaxed: see child_done() */
+        atomic_store_explicit(&gather->asked, true, memory_order_relaxed);
+    return heard;
+}
+
+static void gather_fini(struct weft_future *future)
+{
+    wf_watch_set_release(compound_set(future));
+}
+
+static const struct future_ops gather_ops = {.cancel = gather_cancel, .fini = gather_fini};
+
+/* The children as they are, one reference each; NULL when there is no memory. */
+static struct gather *gather_new(struct weft_loop *loop, weft_future *const *futures, size_t count,
+                                 bool collect)
+{
+    struct gather *gather = mem_alloc(gather_bytes(count));
+    if (!gather)
+        return NULL;
+    watch_set_init(&gather->set, &gather_set_ops, loop);
+    gather->outer = NULL;
+    gather->collect = collect;
+    atomic_init(&gather->asked, false);
+    gather->count = count;
+    gather->children = (struct weft_future **)(void *)&gather->watches[count];
+    for (size_t i = 0; i < count; i++) {
+        gather->watches[i].set = NULL;
+        gather->children[i] = futures[i];
+        wf_future_ref(futures[i]);
+    }
+    return gather;
+}
+
+/* Watches what is not done; then hears of what is, as if it got done now (GATH-19, EAGR-12). */
+static void gather_begin(struct gather *gather)
+{
+    size_t done = 0;
+
+    for (size_t i = 0; i < gather->count; i++) {
+        if (future_is_done(gather->children[i]))
+            done++;
+        else
+            wf_watch_begin(&gather->set, &gather->watches[i], gather->children[i]);
+    }
+    size_t watched = watch_set_watches(&gather->set);
+    if (watched) {
+        wf_watch_set_list(&gather->set);
+        wf_future_ref(gather->outer);
+    }
+    for (size_t i = 0; i < gather->count && done; i++) {
+        if (!gather->watches[i].set)
+            child_done(gather, gather->children[i], watched + --done);
+    }
+    if (!gather->count)
+        (void)wf_future_succeed(gather->outer, NULL);
+}
+
+weft_future *weft_gather(weft_future *const *futures, size_t count, int flags)
+{
+    struct weft_loop *loop;
+    int rc = wf_loop_for(futures, count, &loop);
+
+    if (rc || flags & ~WEFT_RETURN_EXCEPTIONS) {
+        errno = rc ? -rc : EINVAL;
+        return NULL;
+    }
+    struct gather *gather = gather_new(loop, futures, count, flags);
+    if (!gather) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    struct weft_future *outer = wf_compound_make(loop, &gather_ops, &gather->set);
+    if (!outer) {
+        wf_watch_set_release(&gather->set);
+        errno = ENOMEM;
+        return NULL;
+    }
+    gather->outer = outer;
+    gather_begin(gather);
+    return outer;
+}
