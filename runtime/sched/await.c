@@ -63,7 +63,7 @@ static bool is_this_waker(const struct waker *waker, void *arg)
 static void remote_wait_abandon(struct wait *wait, struct task *task)
 {
     struct remote_wait *w = container_of(wait, struct remote_wait, wait);
-    /* Taken back, or told: until one of them, another thread has it in its hands. */
+    /* Taken back, or dropped by who tells it: until then another thread has it in its hands. */
     while (!wf_future_remove_wakers(wait->object, is_this_waker, &w->waker) &&
            !task_was_dropped(task))
         cpu_relax();

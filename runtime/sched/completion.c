@@ -7,6 +7,7 @@
  * future itself to its loop, which then queues the local waiters: they can only be read there.
  */
 #include <errno.h>
+#include <sched.h>
 
 #include "runtime/base/likely.h"
 #include "runtime/base/sys.h"
@@ -278,12 +279,35 @@ void wf_future_add_waker(struct weft_future *f, struct waker *waker)
         wake_remote(outcome_take_waiters(&f->outcome));
 }
 
+/*
+ * One at a time takes the list apart: another would find it empty meanwhile, and miss its own. The
+ * list is short and no code of the user runs, so it is a matter of a moment. Completers do not wait:
+ * they find the list empty, and the remover tells those that it puts back.
+ */
+static void removing_lock(struct weft_future *f)
+{
+    /* Acquire, with the release in removing_unlock(): what the one before put back is seen. */
+    for (unsigned looks = 1; atomic_exchange_explicit(&f->removing, 1, memory_order_acquire);
+         looks++) {
+        if (looks % 64)
+            cpu_relax();
+        else
+            sched_yield();
+    }
+}
+
+static void removing_unlock(struct weft_future *f)
+{
+    atomic_store_explicit(&f->removing, 0, memory_order_release);
+}
+
 struct remote_waiter *wf_future_remove_wakers(struct weft_future *f, waker_predicate wanted,
                                               void *arg)
 {
     struct remote_waiter *removed = NULL;
 
     future_share(f);
+    removing_lock(f);
     struct remote_waiter *rest = outcome_take_waiters(&f->outcome), *first = NULL, *last = NULL;
     while (rest) {
         struct remote_waiter *next = rest->next;
@@ -299,7 +323,9 @@ struct remote_waiter *wf_future_remove_wakers(struct weft_future *f, waker_predi
         }
         rest = next;
     }
-    if (first && outcome_put_back(&f->outcome, first, last))
+    bool done = first && outcome_put_back(&f->outcome, first, last);
+    removing_unlock(f);
+    if (done)
         wake_remote(outcome_take_waiters(&f->outcome));
     return removed;
 }

@@ -31,6 +31,7 @@ static inline void future_init(struct weft_future *f, struct weft_loop *loop, en
     atomic_init(&f->taken, 0);
     atomic_init(&f->message_spent, 0);
     f->eager_done = 0;
+    atomic_init(&f->removing, 0);
     f->drop = NULL;
 }
 
@@ -170,8 +171,7 @@ void wf_future_add_waker(struct weft_future *f, struct waker *waker);
 
 /*
  * Takes back the wakers that are wanted: they will not be told, and are the caller's, as a chain.
- * One that is not among them was told, is being told, or is in the hands of another thread that
- * takes some back.
+ * One that is not among them was told, or is being told.
  */
 typedef bool (*waker_predicate)(const struct waker *waker, void *arg);
 struct remote_waiter *wf_future_remove_wakers(struct weft_future *f, waker_predicate wanted,

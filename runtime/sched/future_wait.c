@@ -76,8 +76,7 @@ static int block(struct weft_future *f, int64_t deadline_ns)
             continue;
         if (wf_future_remove_wakers(f, is_this_waker, &blocked.waker))
             return future_is_done(f) ? 0 : WEFT_ETIMEDOUT;
-        deadline_ns =
-            clock_now_ns() + 1000000; /* in other hands for a moment: told soon, or back */
+        deadline_ns = CLOCK_NEVER; /* being told */
     }
 }
 

@@ -9,6 +9,7 @@
  *     waiters    the loop's thread                                the loop's thread
  *     code,error the completer, before the value is done          anybody, once it is done
  *     taken      anybody, once it is done                         who gives the last reference back
+ *     removing   who takes remote waiters back                    the same
  *     drop, kind the maker, before others know the future         anybody
  *     mail       a completer on another thread                    the loop's inbox
  */
@@ -47,6 +48,7 @@ struct weft_future {
     _Atomic uint8_t taken;         /* the outcome was looked at */
     _Atomic uint8_t message_spent; /* the first asker got a cancelled task's error object */
     uint8_t eager_done;            /* a task that ended inside create_task */
+    _Atomic uint8_t removing;      /* a lock: one party at a time takes remote waiters back */
     weft_drop drop;
 };
 
