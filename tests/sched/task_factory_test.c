@@ -157,6 +157,13 @@ START_TEST(factory_of_a_loop_that_does_not_run)
     ck_assert_int_eq(weft_loop_run_until_complete(loop, t, NULL), 0);
     ck_assert_trace("t");
     weft_unref(t);
+    ck_assert_int_eq(weft_loop_set_task_factory(loop, weft_eager_task_factory, NULL), 0);
+    t = weft_create_task_on(loop, note_name, "eager", NULL);
+    ck_assert_int_eq(asked.calls, 1);
+    ck_assert_trace(""); /* EAGR-10 */
+    ck_assert_int_eq(weft_loop_run_until_complete(loop, t, NULL), 0);
+    ck_assert_trace("eager");
+    weft_unref(t);
     ck_assert_int_eq(weft_loop_set_task_factory(loop, NULL, NULL), 0);
     t = weft_create_task_on(loop, note_name, "u", NULL);
     ck_assert_int_eq(asked.calls, 1);
