@@ -198,6 +198,11 @@ weft_task *weft_task_group_create_task(weft_task_group *group, weft_coroutine fn
         block_put(&group->loop_->blocks, BLOCK_SMALL, member);
         return NULL;
     }
+    if (future_is_done(task) && outcome_value(&task->outcome) != OUTCOME_FAILED) {
+        /* It is out of the group already: an end of no other kind needs an iteration (EAGR-16). */
+        block_put(&group->loop_->blocks, BLOCK_SMALL, member);
+        return task;
+    }
     watch_set_init(&member->set, &member_ops, group->loop_);
     member_join(group, member);
     wf_future_ref(task);
