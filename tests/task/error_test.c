@@ -16,8 +16,8 @@ static const struct {
 } listed[] = {WEFT_ERRORS(LISTED)};
 #define LISTED_COUNT (sizeof(listed) / sizeof(listed[0]))
 
-/* EXCP-01, EXCP-03 to EXCP-09: each kind of error has a code of its own, with a name and a text;
- * the general time-out and cancellation are the system's. */
+/* EXCP-01, EXCP-03, EXCP-04, EXCP-05, EXCP-06, EXCP-07, EXCP-08, EXCP-09: each kind of error has a
+ * code of its own, with a name and a text; the general time-out and cancellation are the system's. */
 START_TEST(codes_are_distinct_and_named)
 {
     for (size_t i = 0; i < LISTED_COUNT; i++) {
