@@ -21,7 +21,8 @@ struct weft_future *wf_compound_make(struct weft_loop *loop, const struct future
     return &f->future.base;
 }
 
-int wf_loop_for(weft_future *const *futures, size_t count, struct weft_loop **ret_loop)
+int wf_loop_enter_for(weft_future *const *futures, size_t count, struct loop_visit *visit,
+                      struct weft_loop **ret_loop)
 {
     struct weft_loop *loop = loop_current();
 
@@ -37,10 +38,12 @@ int wf_loop_for(weft_future *const *futures, size_t count, struct weft_loop **re
         loop = weft_get_event_loop();
     if (!loop)
         return WEFT_ENOLOOP;
-    if (!loop_is_mine(loop))
-        return WEFT_EWRONGTHREAD;
-    if (loop_is_closed(loop))
+    if (!wf_loop_enter(loop, visit))
+        return loop_is_closed(loop) ? WEFT_ELOOPCLOSED : WEFT_EWRONGTHREAD;
+    if (loop_is_closed(loop)) {
+        wf_loop_leave(loop, visit);
         return WEFT_ELOOPCLOSED;
+    }
     *ret_loop = loop;
     return 0;
 }

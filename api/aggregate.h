@@ -4,6 +4,7 @@
 #ifndef WEFT_API_AGGREGATE_H
 #define WEFT_API_AGGREGATE_H
 
+#include "runtime/sched/occupy.h"
 #include "runtime/sched/watch.h"
 
 /* A future that stands for others, which are in a set of its own: the set's owner is the future. */
@@ -22,10 +23,11 @@ struct weft_future *wf_compound_make(struct weft_loop *loop, const struct future
                                      struct watch_set *set);
 
 /*
- * The loop that an aggregate of these futures belongs to: the running one, else the futures', else
- * the thread's current one. 0; -EINVAL if one of them is NULL, WEFT_ENOLOOP, WEFT_EWRONGTHREAD if
- * another thread runs it, WEFT_ELOOPCLOSED.
+ * Enters the loop that an aggregate of these futures belongs to, to be left with wf_loop_leave(): the
+ * running one, else the futures', else the thread's current one. 0; -EINVAL if one of them is NULL,
+ * WEFT_ENOLOOP, WEFT_EWRONGTHREAD if another thread has it, WEFT_ELOOPCLOSED.
  */
-int wf_loop_for(weft_future *const *futures, size_t count, struct weft_loop **ret_loop);
+int wf_loop_enter_for(weft_future *const *futures, size_t count, struct loop_visit *visit,
+                      struct weft_loop **ret_loop);
 
 #endif

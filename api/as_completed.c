@@ -157,19 +157,14 @@ static int iteration_new(struct weft_loop *loop, weft_future *const *futures, si
     return 0;
 }
 
-int weft_as_completed_begin(weft_as_completed *iter, weft_future *const *futures, size_t count,
-                            double timeout)
+/* In the loop. */
+static int iteration_begin(struct weft_loop *loop, weft_future *const *futures, size_t count,
+                           double timeout, iteration **ret_iteration)
 {
-    struct weft_loop *loop;
     iteration *it;
-
-    if (!iter || isnan(timeout))
-        return weft_fail(-EINVAL, "no iterator, or a time-out that is not a number");
-    int rc = wf_loop_for(futures, count, &loop);
-    if (!rc)
-        rc = iteration_new(loop, futures, count, &it);
+    int rc = iteration_new(loop, futures, count, &it);
     if (rc)
-        return rc == -EINVAL ? weft_fail(rc, "one of the futures is NULL") : rc;
+        return rc;
     for (size_t i = 0; i < it->count; i++)
         wf_watch_begin(&it->set, &it->watches[i], it->futures[i]);
     if (it->count && timeout < WEFT_FOREVER) {
@@ -177,6 +172,26 @@ int weft_as_completed_begin(weft_as_completed *iter, weft_future *const *futures
         it->timer.fire.run = timer_fire;
         loop_arm(loop, &it->timer.timer, clock_ns(timeout));
     }
+    *ret_iteration = it;
+    return 0;
+}
+
+int weft_as_completed_begin(weft_as_completed *iter, weft_future *const *futures, size_t count,
+                            double timeout)
+{
+    struct weft_loop *loop;
+    struct loop_visit visit;
+    iteration *it;
+
+    if (!iter || isnan(timeout))
+        return weft_fail(-EINVAL, "no iterator, or a time-out that is not a number");
+    int rc = wf_loop_enter_for(futures, count, &visit, &loop);
+    if (!rc) {
+        rc = iteration_begin(loop, futures, count, timeout, &it);
+        wf_loop_leave(loop, &visit);
+    }
+    if (rc)
+        return rc == -EINVAL ? weft_fail(rc, "one of the futures is NULL") : rc;
     iter->state_ = it;
     return 0;
 }

@@ -181,15 +181,10 @@ static void gather_begin(struct gather *gather)
         (void)wf_future_succeed(gather->outer, NULL);
 }
 
-weft_future *weft_gather(weft_future *const *futures, size_t count, int flags)
+/* In the loop. */
+static weft_future *gather_make(struct weft_loop *loop, weft_future *const *futures, size_t count,
+                                int flags)
 {
-    struct weft_loop *loop;
-    int rc = wf_loop_for(futures, count, &loop);
-
-    if (rc || flags & ~WEFT_RETURN_EXCEPTIONS) {
-        errno = rc ? -rc : EINVAL;
-        return NULL;
-    }
     struct gather *gather = gather_new(loop, futures, count, flags);
     if (!gather) {
         errno = ENOMEM;
@@ -203,5 +198,21 @@ weft_future *weft_gather(weft_future *const *futures, size_t count, int flags)
     }
     gather->outer = outer;
     gather_begin(gather);
+    return outer;
+}
+
+weft_future *weft_gather(weft_future *const *futures, size_t count, int flags)
+{
+    struct weft_loop *loop;
+    struct loop_visit visit;
+    int rc = flags & ~WEFT_RETURN_EXCEPTIONS ? -EINVAL
+                                             : wf_loop_enter_for(futures, count, &visit, &loop);
+
+    if (rc) {
+        errno = -rc;
+        return NULL;
+    }
+    weft_future *outer = gather_make(loop, futures, count, flags);
+    wf_loop_leave(loop, &visit);
     return outer;
 }

@@ -120,15 +120,17 @@ static weft_future *shield_make(struct weft_loop *loop, weft_future *inner)
 weft_future *weft_shield(weft_future *future)
 {
     struct weft_loop *loop;
+    struct loop_visit visit;
 
     if (future && future_is_done(future)) /* SHLD-05 */
         return weft_ref(future);
-    int rc = wf_loop_for(&future, 1, &loop);
+    int rc = wf_loop_enter_for(&future, 1, &visit, &loop);
     if (rc) {
         errno = -rc;
         return NULL;
     }
     weft_future *outer = shield_make(loop, future);
+    wf_loop_leave(loop, &visit);
     if (!outer)
         errno = ENOMEM;
     return outer;

@@ -181,8 +181,8 @@ WEFT_API int weft_add_done_callback(weft_future *future, weft_done_callback fn, 
 /**
  * weft_remove_done_callback - take back every callback with this function and argument
  *
- * Finds what was added on the future's own loop only from that loop, and may miss one while another
- * thread removes callbacks of the same future.
+ * What was added on the future's own loop, or for it while no thread ran it, is found from that loop
+ * or while no thread runs it; everything else from anywhere.
  *
  * Context: any thread
  * Return:  how many were removed: 0 once the future is done

@@ -90,10 +90,12 @@ WEFT_API int weft_loop_stop(weft_loop *loop);
 /**
  * weft_loop_close - drop what is queued, without running it
  *
- * Idempotent. Tasks still pending are reported as destroyed. Closing one loop affects no other.
+ * Idempotent. Tasks still pending are reported as destroyed. Closing one loop affects no other. What
+ * the program's functions try that are called meanwhile, to release what is dropped or to hear of
+ * it, finds the loop closed.
  *
- * Context: loop, not running
- * Return:  0; WEFT_ELOOPRUNNING
+ * Context: any thread
+ * Return:  0; WEFT_ELOOPRUNNING, also for a loop that is just being closed
  * asyncio: loop.close()
  */
 WEFT_API int weft_loop_close(weft_loop *loop);

@@ -145,10 +145,10 @@ WEFT_API weft_task *weft_current_task_of(weft_loop *loop);
  * @ret_tasks: an array of so many references, in order of creation; give it to
  * weft_task_list_free()
  *
- * From another thread it asks the loop and waits for the answer (a task is suspended, a thread
- * blocked).
+ * From another thread it asks a running loop and waits for the answer (a task is suspended, a thread
+ * blocked). A loop that is being closed has no tasks for other threads.
  *
- * Context: any thread, but from another one not while the loop is being closed
+ * Context: any thread
  * Return:  how many; WEFT_ENOLOOP; -ENOMEM
  * asyncio: all_tasks(loop)
  */
@@ -214,7 +214,8 @@ WEFT_API void weft_task_print_stack(weft_task *task, int limit, FILE *file);
 typedef weft_task *(*weft_task_factory)(weft_loop *loop, weft_coroutine fn, void *arg,
                                         const weft_task_options *options, void *factory_arg);
 
-/* Sets the factory (NULL: the default). 0 or -EINVAL. Loop. asyncio: loop.set_task_factory() */
+/* Sets the factory (NULL: the default). 0; -EINVAL; WEFT_ELOOPCLOSED; WEFT_ELOOPRUNNING on another
+ * thread. Loop. asyncio: loop.set_task_factory() */
 WEFT_API int weft_loop_set_task_factory(weft_loop *loop, weft_task_factory factory, void *arg);
 
 /* The factory that was set, or NULL. Loop. asyncio: loop.get_task_factory() */

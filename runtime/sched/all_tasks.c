@@ -2,12 +2,15 @@
  * all_tasks.c - the unfinished tasks of a loop, for its own thread or for another.
  *
  * The list belongs to the loop's thread, so another thread sends a message and waits for the
- * answer. A loop that no thread runs is entered instead: whoever wants to run it meanwhile is told
- * that it is running.
+ * answer, which a loop gives as soon as it takes its mail. A loop that no thread runs is entered
+ * instead (occupy.h). One that is being closed has no tasks for others.
  */
+#include "runtime/sched/all_tasks.h"
+
 #include <errno.h>
 
 #include "runtime/sched/future_ops.h"
+#include "runtime/sched/occupy.h"
 
 struct task_list {
     long count;
@@ -20,18 +23,17 @@ static void list_free(void *value)
     weft_task_list_free(list->tasks, list->count);
 }
 
-/* The list now; NULL: no memory. */
+/* The list now, or of no loop: an empty one; NULL: no memory. */
 static struct task_list *list_make(struct weft_loop *loop)
 {
     long count = 0;
-    wf_loop_take_mail(loop); /* tasks that other threads made are on their way (INTR-07) */
-    for (struct task *t = loop->tasks_first; t; t = t->next)
+    for (struct task *t = loop ? loop->tasks_first : NULL; t; t = t->next)
         count++;
     struct task_list *list = mem_alloc(sizeof(*list) + (size_t)count * sizeof(list->tasks[0]));
     if (!list)
         return NULL;
     list->count = 0;
-    for (struct task *t = loop->tasks_first; t; t = t->next) {
+    for (struct task *t = loop ? loop->tasks_first : NULL; t; t = t->next) {
         wf_future_ref(&t->future);
         list->tasks[list->count++] = &t->future;
     }
@@ -49,19 +51,25 @@ void weft_task_list_free(weft_task **tasks, long count)
     mem_free(list, sizeof(*list) + (size_t)room * sizeof(list->tasks[0]));
 }
 
-/* A question to another thread's loop. */
+/* The list on the loop's thread, or in its place: tasks that other threads made are on their way
+ * (INTR-07). */
+static struct task_list *list_make_here(struct weft_loop *loop)
+{
+    wf_loop_take_mail(loop);
+    return list_make(loop);
+}
+
+/* A question to a loop that another thread has. */
 struct list_request {
     struct runnable mail;
-    struct weft_loop *loop;
     struct weft_future *answer; /* a reference */
 };
 
-static void request_run(struct runnable *r, struct weft_loop *loop)
+/* Dropped, the loop is being closed: it has no tasks any more, for others. */
+void wf_all_tasks_answer(struct runnable *r, struct weft_loop *loop)
 {
     struct list_request *request = container_of(r, struct list_request, mail);
-    struct task_list *list =
-        list_make(request->loop); /* a closing loop has its thread's place taken */
-    (void)loop;
+    struct task_list *list = list_make(loop);
     if (list && wf_future_succeed(request->answer, list))
         list_free(list);
     else if (!list)
@@ -81,12 +89,14 @@ static int list_ask(struct weft_loop *loop, struct task_list **ret_list)
         return -ENOMEM;
     }
     answer->drop = list_free;
-    request->mail.run = request_run;
-    request->loop = loop;
+    request->mail.run = wf_all_tasks_answer;
     request->answer = answer;
     wf_future_ref(answer);
+    struct loop_visit visit;
     if (!wf_loop_post(loop, &request->mail))
-        request_run(&request->mail, NULL); /* closed: it has none left */
+        wf_all_tasks_answer(&request->mail, NULL);
+    else if (wf_loop_enter(loop, &visit)) /* the run has ended meanwhile (Y6 of occupy.h) */
+        wf_loop_leave(loop, &visit);      /* which looks for mail */
     int rc = weft_current_task() ? weft_await(answer, &result)
                                  : weft_future_wait(answer, WEFT_FOREVER, &result);
     weft_unref(answer);
@@ -104,14 +114,10 @@ long weft_all_tasks(weft_loop *loop, weft_task ***ret_tasks)
     if (!loop)
         return WEFT_ENOLOOP;
     struct task_list *list = NULL;
-    uint8_t idle = LOOP_IDLE;
-    if (loop == loop_current()) {
-        list = list_make(loop);
-    } else if (atomic_compare_exchange_strong_explicit(&loop->running, &idle, LOOP_INSPECTED,
-                                                       memory_order_acquire,
-                                                       memory_order_relaxed)) {
-        list = list_make(loop);
-        atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_release);
+    struct loop_visit visit;
+    if (wf_loop_enter(loop, &visit)) {
+        list = list_make_here(loop);
+        wf_loop_leave(loop, &visit);
     } else {
         int rc = list_ask(loop, &list);
         if (rc)

@@ -15,6 +15,7 @@
 
 #include "runtime/sched/callback.h"
 #include "runtime/sched/future_ops.h"
+#include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
 
 struct done_callback {
@@ -73,6 +74,7 @@ int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_
     struct done_callback *callback = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
     if (!callback)
         return -ENOMEM;
+    struct loop_visit visit;
     callback->ready.run = loop ? callback_run : callback_run_here;
     callback->future = f;
     callback->fn = fn;
@@ -80,16 +82,17 @@ int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_
     callback->holds = false;
     if (future_is_done(f) && loop) {
         wf_callback_hold(&callback->ready);
-        if (loop == here) {
+        if (loop == here && !loop_is_closed(loop)) {
             ready_push(loop, &callback->ready); /* FUT-14 */
         } else if (!wf_loop_post(loop, &callback->ready)) {
             callback_free(callback);
             return WEFT_ELOOPCLOSED;
         }
-    } else if (loop && loop == future_loop(f) && loop_is_mine(loop)) {
+    } else if (loop && loop == future_loop(f) && wf_loop_enter(loop, &visit)) {
         callback->waiter.ready = &callback->ready;
         waiter_append(f, &callback->waiter);
         outcome_share_own(&f->outcome); /* D4 */
+        wf_loop_leave(loop, &visit);
     } else {
         callback->waker.loop = loop;
         callback->waker.ready = &callback->ready;
@@ -199,10 +202,15 @@ int weft_remove_done_callback(weft_future *future, weft_done_callback fn, void *
     if (!future || !fn || future_is_done(future))
         return 0;
     struct weft_loop *loop = future_loop(future);
+    struct loop_visit visit;
     int removed = 0;
-    if (loop && loop_is_mine(loop))
+    if (loop && wf_loop_enter(loop, &visit)) {
         removed = remove_local(future, fn, arg);
-    if (atomic_load_explicit(&future->outcome.remote, memory_order_relaxed))
+        wf_loop_leave(loop, &visit);
+    }
+    /* Relaxed: who added one from elsewhere has shared the future before, or knows nothing of this
+     * call. */
+    if (atomic_load_explicit(&future->outcome.bias, memory_order_relaxed) != BIAS_OWNER)
         removed += remove_remote(future, fn, arg);
     return removed;
 }

@@ -1,42 +1,33 @@
 /*
  * factory.c - what makes the tasks of a loop, in place of the default.
  *
- * A loop's own thread uses the factory without a lock, as it does everything of the loop. Another
- * thread uses it only while nobody runs the loop, which may begin to run meanwhile: both fields are
- * written, and read by another thread, under a mutex.
+ * It belongs to the loop, as everything: another thread than the loop's uses it while nobody runs
+ * the loop (occupy.h). A closed loop has one that refuses (loop_close.c).
  */
 #include <errno.h>
-#include <pthread.h>
 
-#include "runtime/sched/fork.h"
+#include "runtime/sched/occupy.h"
 #include "runtime/sched/task_ops.h"
-
-static pthread_mutex_t factory_lock = PTHREAD_MUTEX_INITIALIZER;
-
-void wf_factory_lock(void)
-{
-    pthread_mutex_lock(&factory_lock);
-}
-
-void wf_factory_unlock(void)
-{
-    pthread_mutex_unlock(&factory_lock);
-}
 
 int weft_loop_set_task_factory(weft_loop *loop, weft_task_factory factory, void *arg)
 {
+    struct loop_visit visit;
     if (!loop)
         return -EINVAL;
-    wf_factory_lock();
-    loop->task_factory = factory;
-    loop->task_factory_arg = arg;
-    wf_factory_unlock();
-    return 0;
+    if (!wf_loop_enter(loop, &visit))
+        return loop_is_closed(loop) ? WEFT_ELOOPCLOSED : WEFT_ELOOPRUNNING;
+    int rc = loop_is_closed(loop) ? WEFT_ELOOPCLOSED : 0;
+    if (!rc) {
+        loop->task_factory = factory;
+        loop->task_factory_arg = arg;
+    }
+    wf_loop_leave(loop, &visit);
+    return rc;
 }
 
 weft_task_factory weft_loop_get_task_factory(weft_loop *loop)
 {
-    return loop ? loop->task_factory : NULL;
+    return loop && !loop_is_closed(loop) ? loop->task_factory : NULL;
 }
 
 weft_task *weft_create_task_on(weft_loop *loop, weft_coroutine fn, void *arg,
@@ -47,11 +38,11 @@ weft_task *weft_create_task_on(weft_loop *loop, weft_coroutine fn, void *arg,
 
     if (loop && loop == loop_current())
         return weft_create_task(fn, arg, options);
-    if (loop && !weft_loop_is_running(loop)) {
-        wf_factory_lock();
+    struct loop_visit visit;
+    if (loop && wf_loop_enter(loop, &visit)) {
         factory = loop->task_factory;
         factory_arg = loop->task_factory_arg;
-        wf_factory_unlock();
+        wf_loop_leave(loop, &visit);
     }
     return factory ? factory(loop, fn, arg, options, factory_arg)
                    : weft_task_new(loop, fn, arg, options);

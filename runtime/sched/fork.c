@@ -18,7 +18,6 @@ static pthread_once_t watched = PTHREAD_ONCE_INIT;
 /* The order in which the locks are taken elsewhere too. */
 static void before_fork(void)
 {
-    wf_factory_lock();
     wf_loop_memory_lock();
     wf_overflow_lock();
     wf_stack_lock();
@@ -29,11 +28,11 @@ static void after_fork_in_parent(void)
     wf_stack_unlock();
     wf_overflow_unlock();
     wf_loop_memory_unlock();
-    wf_factory_unlock();
 }
 
 static void after_fork_in_child(void)
 {
+    wf_loop_memory_forget();
     after_fork_in_parent();
     wf_loop_forget();
 }

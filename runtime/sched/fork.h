@@ -11,9 +11,8 @@ void wf_fork_watch(void);
 void wf_loop_memory_lock(void);
 void wf_loop_memory_unlock(void);
 
-/* Who makes the tasks of loops (factory.c). */
-void wf_factory_lock(void);
-void wf_factory_unlock(void);
+/* In the child, locked: threads that were looking at them are not there. */
+void wf_loop_memory_forget(void);
 
 /* The calling thread runs no loop, and none is set for it (current.c). */
 void wf_loop_forget(void);

@@ -7,6 +7,7 @@
 #include "runtime/base/likely.h"
 #include "runtime/sched/callback.h"
 #include "runtime/sched/future_ops.h"
+#include "runtime/sched/occupy.h"
 #include "runtime/sched/task_ops.h"
 
 weft_future *weft_create_future(void)
@@ -163,15 +164,21 @@ int weft_future_format(const weft_future *future, char *buffer, size_t bytes)
         return snprintf(buffer, bytes, "<no future>");
     char state[192], callbacks[96] = "";
     struct weft_loop *loop = future_loop(future);
-    bool mine = loop && loop_is_mine(loop);
+    struct loop_visit visit;
+    bool mine = loop && wf_loop_enter(loop, &visit);
+    int length;
 
     state_format(future, state, sizeof(state));
     if (mine && !future_is_done(future))
         wf_callbacks_format(future, callbacks, sizeof(callbacks));
     if (!future_is_task(future))
-        return snprintf(buffer, bytes, "<%s %s%s>",
-                        future->kind == FUTURE_CONCURRENT ? "ConcurrentFuture" : "Future", state,
-                        callbacks);
-    return wf_task_format(task_of((weft_future *)(uintptr_t)future), mine, state, callbacks, buffer,
-                          bytes);
+        length = snprintf(buffer, bytes, "<%s %s%s>",
+                          future->kind == FUTURE_CONCURRENT ? "ConcurrentFuture" : "Future", state,
+                          callbacks);
+    else
+        length = wf_task_format(task_of((weft_future *)(uintptr_t)future), mine, state, callbacks,
+                                buffer, bytes);
+    if (mine)
+        wf_loop_leave(loop, &visit);
+    return length;
 }

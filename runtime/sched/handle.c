@@ -11,6 +11,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/sched/callback.h"
+#include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
 
 struct weft_handle {
@@ -102,7 +103,7 @@ static int handle_register(struct weft_loop *loop, weft_callback fn, void *arg, 
         return -EINVAL;
     if (loop_is_closed(loop))
         return WEFT_ELOOPCLOSED;
-    if (unlikely(loop->debug) && !any_thread && !loop_is_mine(loop))
+    if (unlikely(loop->debug) && !any_thread && loop_is_elsewhere(loop))
         return WEFT_EWRONGTHREAD;
     *ret_handle = handle_make(loop, fn, arg);
     return *ret_handle ? 0 : -ENOMEM;
@@ -189,10 +190,15 @@ void weft_handle_cancel(weft_handle *handle)
         return;
     atomic_store_explicit(&handle->cancelled, true, memory_order_relaxed);
     /* A timer that still waits is taken off at once, with the reference that it held (LIFE-25). */
-    if (handle->timed && timer_is_armed(&handle->timer.timer) && loop_is_mine(handle->loop)) {
+    struct loop_visit visit;
+    if (!handle->timed || !wf_loop_enter(handle->loop, &visit))
+        return;
+    bool armed = timer_is_armed(&handle->timer.timer);
+    if (armed)
         wheel_cancel(&handle->loop->wheel, &handle->timer.timer);
+    wf_loop_leave(handle->loop, &visit);
+    if (armed)
         weft_handle_unref(handle);
-    }
 }
 
 int weft_handle_cancelled(const weft_handle *handle)

@@ -10,10 +10,12 @@
 #include <errno.h>
 
 #include "runtime/base/likely.h"
+#include "runtime/sched/all_tasks.h"
 #include "runtime/sched/callback.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/idle_wait.h"
 #include "runtime/sched/loop_life.h"
+#include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/runtime.h"
 #include "runtime/sched/scheduler.h"
@@ -51,9 +53,9 @@ void wf_loop_take_mail(struct weft_loop *loop)
     struct runnable *r = inbox_drain(&loop->inbox);
     while (r) {
         struct runnable *next = r->next;
-        if (r->run == wf_task_arrive)
-            wf_task_arrive(r,
-                           loop); /* a new task: its first step is queued, without another turn */
+        /* A new task's first step is queued without another turn. */
+        if (r->run == wf_task_arrive || r->run == wf_all_tasks_answer)
+            r->run(r, loop);
         else
             ready_push(loop, r);
         r = next;
@@ -183,42 +185,56 @@ static void loop_flow(struct weft_loop *loop)
     loop->turn_end = loop->steps;
 }
 
-/* The calling thread takes the loop; false if another runs it. */
-static bool loop_occupy(struct weft_loop *loop)
-{
-    uint8_t state = LOOP_IDLE;
-    /* Acquire, with the release of who had it before: its fields are seen. */
-    while (!atomic_compare_exchange_weak_explicit(&loop->running, &state, LOOP_RUNNING,
-                                                  memory_order_acquire, memory_order_relaxed)) {
-        if (state == LOOP_RUNNING)
-            return false;
-        cpu_relax(); /* being inspected, or the exchange failed for nothing */
-        state = LOOP_IDLE;
-    }
-    return true;
-}
+/* A run, in the frame of who asked for it. */
+struct run {
+    struct overflow_thread overflow;
+};
 
-int wf_loop_run(struct weft_loop *loop)
+static int run_begin(struct weft_loop *loop, struct run *run)
 {
     if (loop_is_closed(loop))
         return WEFT_ELOOPCLOSED;
-    if (loop_current() || !loop_occupy(loop))
+    if (loop_current() || !wf_loop_occupy(loop, LOOP_RUNNING))
         return WEFT_ELOOPRUNNING;
+    if (loop_is_closed(loop)) { /* meanwhile */
+        wf_loop_vacate(loop);
+        return WEFT_ELOOPCLOSED;
+    }
     /* Without it an overflow still ends the process at the guard, only with no message. */
-    struct overflow_thread overflow;
-    (void)wf_overflow_thread_init(&overflow);
+    (void)wf_overflow_thread_init(&run->overflow);
     wf_loop_running = loop;
     context_init_thread(&loop->context);
     loop->turned = false;
     loop->slow_at = 0;
+    return 0;
+}
+
+/* The fatal error that ended it, or 0. */
+static int run_flow(struct weft_loop *loop)
+{
     loop_flow(loop);
     int rc = loop->fatal;
     loop->fatal = 0;
     loop->stopping = false; /* LIFE-06 */
+    return rc;
+}
+
+static void run_end(struct weft_loop *loop, struct run *run)
+{
     context_fini_thread(&loop->context);
     wf_loop_running = NULL;
-    wf_overflow_thread_fini(&overflow);
-    atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_release);
+    wf_overflow_thread_fini(&run->overflow);
+    wf_loop_vacate(loop);
+}
+
+int wf_loop_run(struct weft_loop *loop)
+{
+    struct run run;
+    int rc = run_begin(loop, &run);
+    if (rc)
+        return rc;
+    rc = run_flow(loop);
+    run_end(loop, &run);
     return rc;
 }
 
@@ -239,30 +255,27 @@ static int stop_on_done(weft_future *future, void *arg)
 
 int weft_loop_run_until_complete(weft_loop *loop, weft_future *future, void **ret_result)
 {
+    struct run run;
     if (!loop || !future || future_loop(future) != loop)
         return -EINVAL;
-    if (loop_is_closed(loop))
-        return WEFT_ELOOPCLOSED;
-    if (loop_current() || weft_loop_is_running(loop))
-        return WEFT_ELOOPRUNNING;
-    int rc = wf_add_done_callback_on(future, loop, stop_on_done, loop);
+    int rc = run_begin(loop, &run);
     if (rc)
         return rc;
-    weft_ref(future);
-    rc = wf_loop_run(loop);
+    rc = wf_add_done_callback_on(future, loop, stop_on_done, loop);
     if (rc) {
-        /* LIFE-12, LIFE-14: the error leaves the loop; neither a callback nor a stop stays behind.
-         */
-        weft_remove_done_callback(future, stop_on_done, loop);
-        loop->stopping = false;
-        if (future_is_done(future))
-            atomic_store_explicit(&future->taken, 1, memory_order_relaxed);
-    } else if (!future_is_done(future)) {
-        weft_remove_done_callback(future, stop_on_done, loop);
-        rc = WEFT_ELOOPSTOPPED;
-    } else {
-        rc = weft_result(future, ret_result);
+        run_end(loop, &run);
+        return rc;
     }
+    weft_ref(future);
+    rc = run_flow(loop);
+    bool done = future_is_done(future);
+    if (rc || !done) /* LIFE-12, LIFE-14: neither a callback nor a stop stays behind */
+        weft_remove_done_callback(future, stop_on_done, loop);
+    run_end(loop, &run);
+    if (rc && done) /* the error leaves the loop */
+        atomic_store_explicit(&future->taken, 1, memory_order_relaxed);
+    else if (!rc)
+        rc = done ? weft_result(future, ret_result) : WEFT_ELOOPSTOPPED;
     weft_unref(future);
     return rc;
 }

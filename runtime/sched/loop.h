@@ -2,8 +2,8 @@
  * loop.h - what a loop is made of, and the few steps that every task takes many times.
  *
  * All fields belong to the thread that runs the loop, but for the inbox and the parking word, which
- * have cache lines of their own, and those marked otherwise. While no thread runs the loop, the one
- * that holds it may use it; `running` hands it over.
+ * have cache lines of their own, and those marked otherwise. While no thread runs the loop, others
+ * use it one at a time; `running` hands it over (occupy.h).
  *
  *     other threads -> inbox --drain--> ready queue --> tasks and callbacks
  *     wheel (due timers), poller (ready descriptors), ring (spawned tasks) ---^
@@ -43,10 +43,12 @@
 struct runtime;
 struct watch_set;
 
+/* Who has the loop: see occupy.h. */
 enum loop_running {
-    LOOP_IDLE,
-    LOOP_RUNNING,
-    LOOP_INSPECTED, /* another thread reads its tasks, for a moment */
+    LOOP_IDLE,    /* nobody */
+    LOOP_RUNNING, /* the thread that runs it */
+    LOOP_HELD,    /* a thread that uses its fields for a moment */
+    LOOP_TAKEN,   /* who makes or closes it */
 };
 
 struct weft_loop {
@@ -73,10 +75,10 @@ struct weft_loop {
     bool stopping; /* stop() was called */
     bool turned;   /* a turn has begun since the run began */
     bool debug;
-    int fatal;                      /* a fatal error ends the run at once */
-    uint32_t bias;                  /* enum outcome_bias that its futures begin with */
-    uint32_t shared_turns;          /* so many slow looks until they begin biased again */
-    weft_task_factory task_factory; /* both under a mutex: see factory.c */
+    int fatal;             /* a fatal error ends the run at once */
+    uint32_t bias;         /* enum outcome_bias that its futures begin with */
+    uint32_t shared_turns; /* so many slow looks until they begin biased again */
+    weft_task_factory task_factory;
     void *task_factory_arg;
 
     /* What each slow look touches. */
@@ -100,10 +102,9 @@ struct weft_loop {
     struct weft_loop *next_free; /* in the list of loops that nobody uses */
     uint64_t life; /* how many loops have used this memory (L3): tells late mail whom it was for */
 
-    _Atomic uint8_t
-        running; /* enum loop_running; taken by CAS, given up by who took it; read by anybody */
-    _Atomic bool closed;  /* written by the closing thread; read by anybody */
-    _Atomic bool revoked; /* written by revokers: a future of ours was shared */
+    _Atomic uint8_t running; /* enum loop_running; written as occupy.h says; read by anybody */
+    _Atomic bool closed;     /* written by the closing thread; read by anybody */
+    _Atomic bool revoked;    /* written by revokers: a future of ours was shared */
 
     alignas(CACHE_LINE) struct inbox inbox;     /* pushed to by any thread */
     alignas(CACHE_LINE) struct parking parking; /* written by wakers, only when the loop sleeps */
@@ -139,7 +140,7 @@ static inline void ready_push(struct weft_loop *loop, struct runnable *r)
     loop->pushed++;
 }
 
-/* Queues what is in the inbox. */
+/* Queues what is in the inbox; new tasks are listed, and questions about the list answered. */
 void wf_loop_take_mail(struct weft_loop *loop);
 
 /* Asks for a slow look at the next turn (L2). */
@@ -218,11 +219,11 @@ bool wf_loop_post(struct weft_loop *loop, struct runnable *r);
  */
 void wf_loop_wake(struct weft_loop *loop);
 
-/* The caller is on the loop's thread, or holds a loop that no thread runs. */
-static inline bool loop_is_mine(struct weft_loop *loop)
+/* Whether another thread runs the loop: a look, which may be outdated at once. */
+static inline bool loop_is_elsewhere(const struct weft_loop *loop)
 {
-    return loop == loop_current() ||
-           atomic_load_explicit(&loop->running, memory_order_acquire) != LOOP_RUNNING;
+    return loop != loop_current() &&
+           atomic_load_explicit(&loop->running, memory_order_relaxed) == LOOP_RUNNING;
 }
 
 static inline bool loop_is_closed(const struct weft_loop *loop)

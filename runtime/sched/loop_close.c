@@ -7,6 +7,7 @@
 #include "runtime/sched/callback.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/loop_life.h"
+#include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/runtime.h"
 #include "runtime/sched/watch.h"
@@ -30,6 +31,14 @@ static void drop_chain(struct runnable *r)
     }
 }
 
+/* What is dropped may queue more: a future that it completes, its callbacks. */
+static void drop_ready(struct weft_loop *loop)
+{
+    struct runnable *chain;
+    while ((chain = ready_take_all(loop)))
+        drop_chain(chain);
+}
+
 static void drop_watcher(void *watcher, void *arg)
 {
     wf_watcher_drop(arg, watcher);
@@ -44,7 +53,7 @@ static void loop_destroy_task(struct weft_loop *loop, struct task *task)
 {
     wf_future_ref(&task->future);
     wf_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future, NULL);
-    drop_chain(ready_take_all(loop)); /* what the report's handler queued */
+    drop_ready(loop); /* what the report's handler queued */
     if (task->wait)
         task->wait->ops->abandon(task->wait, task);
     if (task->started) {
@@ -57,23 +66,39 @@ static void loop_destroy_task(struct weft_loop *loop, struct task *task)
     weft_error_unref(task->cancel_error);
     task->cancel_error = NULL;
     wf_task_complete(loop, task, OUTCOME_CANCELLED, WEFT_ECANCELLED, NULL);
-    drop_chain(ready_take_all(loop));
+    drop_ready(loop);
     wf_future_unref(&task->future);
 }
 
-int weft_loop_close(weft_loop *loop)
+/* A closed loop's task factory: whatever dropped things release, nothing begins there. */
+static weft_task *refuse_task(weft_loop *loop, weft_coroutine fn, void *arg,
+                              const weft_task_options *options, void *factory_arg)
 {
-    if (!loop)
-        return -EINVAL;
-    if (weft_loop_is_running(loop))
-        return WEFT_ELOOPRUNNING;
-    bool open = false;
-    if (!atomic_compare_exchange_strong_explicit(&loop->closed, &open, true, memory_order_acq_rel,
-                                                 memory_order_relaxed))
-        return 0;
-    /* The closing thread stands in for the loop's while the last owners of its futures are told. */
-    struct weft_loop *outer = loop_current();
-    wf_loop_running = loop;
+    (void)loop;
+    (void)fn;
+    (void)arg;
+    (void)options;
+    (void)factory_arg;
+    errno = -WEFT_ELOOPCLOSED;
+    return NULL;
+}
+
+bool wf_loop_close_begin(struct weft_loop *loop)
+{
+    if (!wf_loop_occupy(loop, LOOP_TAKEN))
+        return false;
+    if (loop_is_closed(loop))
+        return true;
+    /* Release, with loop_is_closed(). */
+    atomic_store_explicit(&loop->closed, true, memory_order_release);
+    loop->task_factory = refuse_task;
+    loop->task_factory_arg = NULL;
+    return true;
+}
+
+/* All that the loop has; once. */
+static void loop_drop_all(struct weft_loop *loop)
+{
     drop_chain(inbox_close(&loop->inbox));
     struct timer *chain = wf_wheel_take_all(&loop->wheel), *timer;
     while ((timer = timer_chain_pop(&chain))) {
@@ -81,18 +106,37 @@ int weft_loop_close(weft_loop *loop)
         fire->run(fire, NULL);
     }
     wf_poller_clear(&loop->poller, drop_watcher, loop);
-    drop_chain(ready_take_all(loop));
+    drop_ready(loop);
     if (loop->private_runtime)
         wf_runtime_drop_pool(loop->runtime); /* LIFE-16 */
     while (loop->tasks_first)
         loop_destroy_task(loop, loop->tasks_first);
     wf_watch_sets_close(loop);
-    drop_chain(ready_take_all(loop)); /* callbacks of the destroyed */
-    wf_loop_running = outer;
     wf_poller_close(&loop->poller);
     wf_stack_cache_fini(&loop->stacks);
+}
+
+void wf_loop_close_end(struct weft_loop *loop)
+{
+    /* The closing thread stands in for the loop's while the last owners of its futures are told. */
+    struct weft_loop *outer = loop_current();
+    wf_loop_running = loop;
+    if (!inbox_is_closed(&loop->inbox))
+        loop_drop_all(loop);
+    drop_ready(loop); /* callbacks of what was ended */
     block_cache_fini(&loop->blocks);
     wf_loop_return_numbers(loop);
+    wf_loop_running = outer;
+    wf_loop_vacate(loop);
+}
+
+int weft_loop_close(weft_loop *loop)
+{
+    if (!loop)
+        return -EINVAL;
+    if (!wf_loop_close_begin(loop))
+        return WEFT_ELOOPRUNNING;
+    wf_loop_close_end(loop);
     return 0;
 }
 

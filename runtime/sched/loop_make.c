@@ -8,6 +8,7 @@
 #include "runtime/sched/fork.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/loop_life.h"
+#include "runtime/sched/occupy.h"
 #include "runtime/sched/runtime.h"
 #include "runtime/sched/task_ops.h"
 #include "runtime/task/stack_overflow.h"
@@ -31,6 +32,12 @@ void wf_loop_memory_unlock(void)
     pthread_mutex_unlock(&free_lock);
 }
 
+void wf_loop_memory_forget(void)
+{
+    for (struct weft_loop *loop = free_loops; loop; loop = loop->next_free)
+        atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_relaxed); /* one thread */
+}
+
 static struct weft_loop *loop_take_memory(void)
 {
     pthread_mutex_lock(&free_lock);
@@ -38,11 +45,16 @@ static struct weft_loop *loop_take_memory(void)
     if (loop)
         free_loops = loop->next_free;
     pthread_mutex_unlock(&free_lock);
-    if (loop)
+    if (loop) {
+        /* Somebody may be looking at a future of its earlier life (occupy.h). */
+        (void)wf_loop_occupy(loop, LOOP_TAKEN);
         return loop;
+    }
     loop = mem_alloc_line(sizeof(*loop));
-    if (loop)
-        loop->life = 0;
+    if (!loop)
+        return NULL;
+    loop->life = 0;
+    atomic_init(&loop->running, LOOP_TAKEN);
     return loop;
 }
 
@@ -120,13 +132,13 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->idle_arg = NULL;
     loop->next_free = NULL;
     loop->life++;
-    atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_relaxed);
     atomic_store_explicit(&loop->closed, false, memory_order_relaxed);
     atomic_store_explicit(&loop->revoked, false, memory_order_relaxed);
     inbox_init(&loop->inbox);
     parking_init(&loop->parking);
     ring_init(&loop->ring);
     wf_wheel_init(&loop->wheel, loop->now_ns);
+    wf_loop_vacate(loop);
     *ret_loop = loop;
     return 0;
 }

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "runtime/sched/loop.h"
+#include "runtime/sched/occupy.h"
 
 int weft_loop_set_exception_handler(weft_loop *loop, weft_exception_handler handler, void *arg)
 {
@@ -75,9 +75,11 @@ void weft_loop_call_exception_handler(weft_loop *loop, const weft_report *report
     if (code >= 0)
         return;
     weft_error *error = wf_error_slot_take(wf_error_slot(), code);
-    if ((code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT) && loop_is_mine(loop)) {
+    struct loop_visit visit;
+    if ((code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT) && wf_loop_enter(loop, &visit)) {
         loop_end_fatally(loop, code); /* EXH-08 */
-    } else {                          /* EXH-06 */
+        wf_loop_leave(loop, &visit);
+    } else { /* EXH-06 */
         weft_report failed = {.message = "Unhandled error in exception handler",
                               .code = code,
                               .error = error,

@@ -417,12 +417,16 @@ int weft_runner_close(weft_runner *runner)
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)
         if (i > 0 || rt->background)
             stop_thread(rt, i);
-    if (!loop_is_closed(first))
-        wf_runtime_end_unowned(&rt->runtime, first);
     if (rt->set_event_loop && pthread_equal(rt->opener, pthread_self()))
         weft_set_event_loop(NULL); /* whatever the program has set meanwhile */
+    /* First none of them takes anything any more, then what is left is ended and dropped: what that
+     * releases finds all of them closed. */
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)
-        weft_loop_close(rt->runtime.loops[i]);
+        while (!wf_loop_close_begin(rt->runtime.loops[i]))
+            sched_yield(); /* run by somebody who must not */
+    wf_runtime_end_unowned(&rt->runtime, first);
+    for (unsigned i = rt->runtime.loops_started; i-- > 0;)
+        wf_loop_close_end(rt->runtime.loops[i]);
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)
         weft_loop_free(rt->runtime.loops[i]);
     pthread_mutex_destroy(&rt->lock);

@@ -8,6 +8,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/sched/future_ops.h"
+#include "runtime/sched/occupy.h"
 #include "runtime/sched/runtime.h"
 #include "runtime/sched/scheduler.h"
 
@@ -191,6 +192,10 @@ weft_task *weft_spawn(weft_coroutine fn, void *arg, const weft_task_options *opt
         errno = loop ? EINVAL : -WEFT_ENOLOOP;
         return NULL;
     }
+    if (unlikely(loop_is_closed(loop))) { /* what it drops at its end tries to */
+        errno = -WEFT_ELOOPCLOSED;
+        return NULL;
+    }
     if (wf_runtime_is_single(loop))
         return weft_create_task(fn, arg, options);
     struct task *task = wf_task_make(NULL, loop, fn, arg, options);
@@ -269,12 +274,11 @@ int wf_task_cancel(struct task *task, weft_error *error)
     if (likely(loop != NULL)) {
         if (likely(loop == loop_current()))
             return cancel_here(task, error);
-        /* Nobody runs the loop: it is kept from starting meanwhile. Acquire and release, as there. */
-        uint8_t idle = LOOP_IDLE;
-        if (atomic_compare_exchange_strong_explicit(&loop->running, &idle, LOOP_INSPECTED,
-                                                    memory_order_acquire, memory_order_relaxed)) {
+        /* Nobody runs the loop: it is kept from starting meanwhile. */
+        struct loop_visit visit;
+        if (wf_loop_enter(loop, &visit)) {
             int rc = cancel_here(task, error);
-            atomic_store_explicit(&loop->running, LOOP_IDLE, memory_order_release);
+            wf_loop_leave(loop, &visit);
             return rc;
         }
     }
