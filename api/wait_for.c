@@ -10,50 +10,7 @@
 
 #include <weft/timeout.h>
 
-#include "runtime/base/likely.h"
-#include "runtime/park.h"
-#include "runtime/sched/future_ops.h"
-
-/* A block of its own, since its entry may still be queued when the wait is over. */
-struct deadline {
-    struct loop_timer timer;
-    struct task *task; /* NULL: the wait is over, and `fire` only frees */
-    bool *struck;      /* set when the block is freed by striking */
-};
-_Static_assert(sizeof(struct deadline) <= BLOCK_SMALL_BYTES, "a deadline is a small block");
-
-static void deadline_fire(struct runnable *r, struct weft_loop *loop)
-{
-    struct deadline *deadline = container_of(r, struct deadline, timer.fire);
-    struct weft_loop *here = loop ? loop : loop_current();
-    struct task *task = deadline->task;
-
-    if (loop && task) {
-        *deadline->struck = true;
-        wf_task_cancel(task, NULL);
-    }
-    block_put(&here->blocks, BLOCK_SMALL, deadline);
-}
-
-/* The wait is over before the deadline has struck. */
-static inline void deadline_end(struct weft_loop *loop, struct deadline *deadline)
-{
-    if (likely(timer_is_armed(&deadline->timer.timer))) {
-        wheel_cancel(&loop->wheel, &deadline->timer.timer);
-        block_put(&loop->blocks, BLOCK_SMALL, deadline);
-    } else {
-        deadline->task = NULL; /* due, and its entry still queued: that gives it back */
-    }
-}
-
-/* WEFT_ETIMEDOUT, with the cancellation that it was as cause (WFOR-03). */
-static int timed_out(void)
-{
-    weft_error *cancelled = weft_catch(WEFT_ECANCELLED);
-    weft_fail_from(cancelled, WEFT_ETIMEDOUT, NULL);
-    weft_error_unref(cancelled);
-    return WEFT_ETIMEDOUT;
-}
+#include "api/deadline.h"
 
 /*
  * A task that waits for a future's end beside it: a cancellation of the task ends the wait, and
@@ -179,7 +136,7 @@ static int without_time(struct weft_loop *loop, struct task *task, weft_future *
     if (task_deliver_cancel(task))
         return WEFT_ECANCELLED;
     int rc = weft_result(future, ret_result);
-    return rc == WEFT_ECANCELLED ? timed_out() : rc;
+    return rc == WEFT_ECANCELLED ? wf_timed_out() : rc;
 }
 
 int weft_wait_for(weft_future *future, double timeout, void **ret_result)
@@ -196,14 +153,10 @@ int weft_wait_for(weft_future *future, double timeout, void **ret_result)
     if (timeout == WEFT_FOREVER || future_is_done(future))
         return weft_await(future, ret_result);
 
-    struct deadline *deadline = block_get(&loop->blocks, BLOCK_SMALL);
+    bool struck = false;
+    struct deadline *deadline = deadline_new(loop, task, &struck);
     if (unlikely(!deadline))
         return -ENOMEM;
-    deadline->timer.timer = (struct timer){0};
-    deadline->timer.fire.run = deadline_fire;
-    deadline->task = task;
-    bool struck = false;
-    deadline->struck = &struck;
     int cancelling = task->cancelling;
     loop_arm_limit(loop, &deadline->timer.timer, clock_ns(timeout));
     int rc = weft_await(future, ret_result);
@@ -213,6 +166,6 @@ int weft_wait_for(weft_future *future, double timeout, void **ret_result)
     }
     /* Our own request goes back; if others asked as well, it stays a cancellation (TMO-18). */
     if (weft_uncancel(&task->future) <= cancelling && rc == WEFT_ECANCELLED)
-        return timed_out();
+        return wf_timed_out();
     return rc;
 }

@@ -4,6 +4,8 @@
 #ifndef WEFT_TIMEOUT_H
 #define WEFT_TIMEOUT_H
 
+#include <stdbool.h>
+
 #include <weft/base.h>
 #include <weft/future.h>
 
@@ -25,6 +27,94 @@ WEFT_BEGIN
  * asyncio:      asyncio.wait_for(future, timeout)
  */
 WEFT_API int weft_wait_for(weft_future *future, double timeout, void **ret_result);
+
+/*
+ * A block of code with a deadline:
+ *
+ *     weft_timeout limit;
+ *     weft_timeout_init(&limit, 2.5);
+ *     int err = weft_timeout_begin(&limit);
+ *     if (!err)
+ *         err = weft_timeout_end(&limit, body());
+ *     if (err == WEFT_ETIMEDOUT)
+ *         ...
+ *
+ * In the caller's storage, and in place while the block is active.
+ */
+typedef struct weft_timeout {
+    weft_task *task_;
+    struct deadline *deadline_;
+    double when_;
+    int cancelling_; /* the task's count on entry */
+    bool struck_;
+    unsigned char state_;
+} weft_timeout;
+
+/**
+ * weft_timeout_init - make a timeout that counts from now
+ * @delay: seconds; zero or less: the block is interrupted where it first suspends; WEFT_FOREVER:
+ *         never
+ *
+ * Context: loop
+ * Return:  0; WEFT_ENOLOOP; -EINVAL for a not-a-number delay
+ * asyncio: timeout(delay)
+ */
+WEFT_API int weft_timeout_init(weft_timeout *timeout, double delay);
+
+/**
+ * weft_timeout_init_at - make a timeout that strikes at a time
+ * @when: absolute, on the clock of the loop that it is used on; WEFT_FOREVER: never
+ *
+ * Context: any thread
+ * Return:  0; -EINVAL for a time that is not a number
+ * asyncio: timeout_at(when)
+ */
+WEFT_API int weft_timeout_init_at(weft_timeout *timeout, double when);
+
+/**
+ * weft_timeout_begin - enter the block
+ *
+ * If the calling task is suspended when the deadline strikes, or suspends after that, it is
+ * cancelled: inside the block that is WEFT_ECANCELLED.
+ *
+ * Context: a task
+ * Return:  0; WEFT_ERUNTIME if it was entered before; WEFT_ENOTASK; -ENOMEM; -EINVAL
+ * asyncio: async with timeout(...):
+ */
+WEFT_API int weft_timeout_begin(weft_timeout *timeout);
+
+/**
+ * weft_timeout_end - leave the block
+ * @code: what the block ended with: 0, or a negative error (the current one)
+ *
+ * Never suspends.
+ *
+ * Context: the task that entered
+ * Return:  WEFT_ETIMEDOUT if the block ended by the deadline's cancellation and nobody else asked
+ *          for one; else @code; WEFT_ERUNTIME if this task is not in it; -EINVAL
+ * asyncio: the end of async with timeout(...)
+ */
+WEFT_API int weft_timeout_end(weft_timeout *timeout, int code);
+
+/**
+ * weft_timeout_reschedule - move the deadline
+ * @when: absolute; in the past: interrupts where the block next suspends; WEFT_FOREVER: none
+ *
+ * Context: loop: the block, or another task of the loop
+ * Return:  0; WEFT_ERUNTIME before the block, after it, and once the deadline has struck; -ENOMEM
+ *          (the old deadline stands); -EINVAL
+ * asyncio: Timeout.reschedule(when)
+ */
+WEFT_API int weft_timeout_reschedule(weft_timeout *timeout, double when);
+
+/* The absolute deadline; WEFT_FOREVER: none. Loop. asyncio: Timeout.when() */
+WEFT_API double weft_timeout_when(const weft_timeout *timeout);
+
+/* 1 if the deadline struck inside the block, also after it; else 0. Loop. asyncio: expired() */
+WEFT_API int weft_timeout_expired(const weft_timeout *timeout);
+
+/* Writes it as text, as snprintf() does. Loop. asyncio: repr(timeout) */
+WEFT_API int weft_timeout_format(const weft_timeout *timeout, char *buffer, size_t bytes);
 
 WEFT_END
 

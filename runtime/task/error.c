@@ -140,9 +140,15 @@ weft_error *weft_error_new(int code, const char *format, ...)
 
 weft_error *wf_error_in_context(const weft_error *error, const struct error_slot *slot)
 {
-    weft_error *copy = wf_error_make(error->code, slot, error->frames, error->frames_count);
+    return wf_error_copy(error, slot->handled ? slot->handled->error : NULL);
+}
+
+weft_error *wf_error_copy(const weft_error *error, weft_error *context)
+{
+    weft_error *copy = wf_error_make(error->code, NULL, error->frames, error->frames_count);
     if (!copy)
         return NULL;
+    copy->context = weft_error_ref(context);
     copy->cause = weft_error_ref(error->cause);
     if (error->message && !wf_error_set_text(copy, error->message, error->text_bytes - 1))
         goto unref_copy;

@@ -59,6 +59,9 @@ WEFT_PRINTF(4, 0)
 weft_error *wf_error_makev(int code, const struct error_slot *slot, const struct error_trail *trail,
                            const char *format, va_list args);
 
+/* A copy with another context (which may be NULL). NULL: no memory. */
+weft_error *wf_error_copy(const weft_error *error, weft_error *context);
+
 /* A copy with what is handled here as context; the object itself may be in other hands. NULL: no
  * memory. */
 weft_error *wf_error_in_context(const weft_error *error, const struct error_slot *slot);
