@@ -265,18 +265,18 @@ WEFT_API size_t weft_error_consumed(const weft_error *error);
  */
 WEFT_API void weft_error_print(const weft_error *error, FILE *file);
 
-/* `return weft_fail(...)` stays a call: as a jump, it would hide its place from the error's stack. */
-static inline int weft_failed_here_(int code)
-{
 #if defined(__GNUC__)
+/* `return weft_fail(...)` stays a call: as a jump, it would hide its place from the error's stack. */
+__attribute__((unused)) static inline int weft_failed_here_(int code)
+{
     __asm__ volatile("");
-#endif
     return code;
 }
 #define weft_fail(...)                 weft_failed_here_((weft_fail)(__VA_ARGS__))
 #define weft_fail_from(...)            weft_failed_here_((weft_fail_from)(__VA_ARGS__))
 #define weft_fail_incomplete_read(...) weft_failed_here_((weft_fail_incomplete_read)(__VA_ARGS__))
 #define weft_fail_limit_overrun(...)   weft_failed_here_((weft_fail_limit_overrun)(__VA_ARGS__))
+#endif
 
 WEFT_END
 
