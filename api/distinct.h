@@ -4,6 +4,7 @@
 #ifndef WEFT_API_DISTINCT_H
 #define WEFT_API_DISTINCT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -38,7 +38,7 @@ struct watch_set {
 };
 
 struct watch {
-    struct runnable told; /* queued when the future is done */
+    struct runnable told;  /* queued when the future is done */
     struct watch_set *set; /* NULL: it is over, or was never begun */
     struct weft_future *future;
     bool local; /* the future is the loop's own */
