@@ -14,7 +14,8 @@
 
 #include <weft/sync.h>
 
-#include "api/waitq.h"
+#include "api/lock.h"
+#include "runtime/base/likely.h"
 
 #define LOCK_LOCKED 2u
 #define LOCK_WAITED 4u
@@ -39,7 +40,7 @@ static void wake_first(struct waitq *line, struct wakes *wakes)
         (void)waitq_wake(line->first, wakes);
 }
 
-static void lock_abandoned(struct queued *q, bool woken)
+void wf_lock_abandoned(struct queued *q, bool woken)
 {
     weft_lock *lock = q->wait.object;
     struct waitq *line = lock_line(lock);
@@ -53,15 +54,14 @@ static void lock_abandoned(struct queued *q, bool woken)
     wakes_send(&wakes);
 }
 
-static const struct waitq_kind lock_kind = {WAITQ_OPS("lock"), lock_abandoned};
+static const struct waitq_kind lock_kind = {WAITQ_OPS("lock"), wf_lock_abandoned};
 
-static __attribute__((noinline)) int lock_wait(weft_lock *lock)
+int wf_lock_wait(weft_lock *lock, struct queued *q, const struct waitq_kind *kind)
 {
     _Atomic uint32_t *word = guard_word(&lock->word_);
     struct waitq *line = lock_line(lock);
     struct task *task = task_current();
     struct wakes wakes = {NULL, NULL};
-    struct queued q;
     uint32_t bits = guard_lock(word);
 
     if (!(bits & LOCK_LOCKED) && !waitq_is_wanted(line)) { /* LOCK-07 */
@@ -72,11 +72,11 @@ static __attribute__((noinline)) int lock_wait(weft_lock *lock)
         guard_unlock(word, bits);
         return weft_fail(WEFT_ENOTASK, "only a task can wait for a lock");
     }
-    waitq_join(line, &q, &lock_kind, lock, word, task);
+    waitq_join(line, q, kind, lock, word, task);
     guard_unlock(word, bits | LOCK_WAITED);
-    int rc = queued_wait(&q);
+    int rc = queued_wait(q);
     bits = guard_lock(word);
-    waitq_leave(&q);
+    waitq_leave(q);
     if (!rc)
         bits |= LOCK_LOCKED;
     else if (!(bits & LOCK_LOCKED))
@@ -84,6 +84,12 @@ static __attribute__((noinline)) int lock_wait(weft_lock *lock)
     guard_unlock(word, with_line(line, bits));
     wakes_send(&wakes);
     return rc;
+}
+
+static __attribute__((noinline)) int lock_acquire(weft_lock *lock)
+{
+    struct queued q;
+    return wf_lock_wait(lock, &q, &lock_kind);
 }
 
 int weft_lock_acquire(weft_lock *lock)
@@ -95,7 +101,7 @@ int weft_lock_acquire(weft_lock *lock)
     if (likely(atomic_compare_exchange_strong_explicit(guard_word(&lock->word_), &open, LOCK_LOCKED,
                                                        memory_order_acquire, memory_order_relaxed)))
         return 0;
-    return lock_wait(lock);
+    return lock_acquire(lock);
 }
 
 static __attribute__((noinline)) int lock_release(weft_lock *lock)

@@ -6,11 +6,13 @@
 bool wf_queued_cancel(struct wait *wait, struct task *task, weft_error *error)
 {
     struct queued *q = container_of(wait, struct queued, wait);
+    if (queued_state(q) != QUEUED_PENDING) /* and the object may be gone (Q2) */
+        return false;
     uint32_t bits = guard_lock(q->guard);
-    bool pending = q->state == QUEUED_PENDING;
+    bool pending = queued_state(q) == QUEUED_PENDING;
 
     if (pending) {
-        q->state = QUEUED_CANCELLED;
+        waitq_cancel(q);
         q->error = weft_error_ref(error);
     }
     guard_unlock(q->guard, bits);
@@ -19,23 +21,35 @@ bool wf_queued_cancel(struct wait *wait, struct task *task, weft_error *error)
     return pending;
 }
 
+/* Out of line, and nobody wakes it any more. True: it had been woken. */
+static bool queued_withdraw(struct queued *q)
+{
+    uint32_t bits = guard_lock(q->guard);
+    bool woken = queued_state(q) == QUEUED_WOKEN;
+
+    if (q->line && queued_state(q) == QUEUED_PENDING)
+        waitq_cancel(q);
+    waitq_leave(q);
+    guard_unlock(q->guard, bits);
+    return woken;
+}
+
 void wf_queued_abandon(struct wait *wait, struct task *task)
 {
     struct queued *q = container_of(wait, struct queued, wait);
     const struct waitq_kind *kind = container_of(wait->ops, struct waitq_kind, ops);
-    uint32_t bits = guard_lock(q->guard);
+    /* Acquire, with the release in waitq_wake(): q->remote, and that it is out of line. */
+    bool woken = atomic_load_explicit(&q->state, memory_order_acquire) == QUEUED_WOKEN;
 
-    waitq_leave(q);
-    bool woken = q->state == QUEUED_WOKEN;
-    if (q->state == QUEUED_PENDING)
-        q->state = QUEUED_CANCELLED; /* nobody wakes it any more */
-    guard_unlock(q->guard, bits);
+    if (!woken || kind->abandoned) /* else the object may be gone */
+        woken = queued_withdraw(q);
     /* Who woke it still has the task in hand, until it finds the loop closed. */
     while (woken && q->remote && !task_was_dropped(task))
         cpu_relax();
     weft_error_unref(q->error);
     q->error = NULL;
-    kind->abandoned(q, woken);
+    if (kind->abandoned)
+        kind->abandoned(q, woken);
 }
 
 size_t wf_waitq_count(const struct waitq *line, _Atomic uint32_t *guard)
