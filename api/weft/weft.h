@@ -8,6 +8,7 @@
 #include <weft/error.h>
 #include <weft/future.h>
 #include <weft/loop.h>
+#include <weft/queue.h>
 #include <weft/runner.h>
 #include <weft/sync.h>
 #include <weft/task.h>
