@@ -275,11 +275,11 @@ START_SIM(bounded_never_allocates)
 /* One that is bounded by very many grows as one without a bound. */
 START_SIM(large_bound)
 {
-    make(200000);
-    for (long i = 0; i < 200000; i++)
+    make(70000);
+    for (long i = 0; i < 70000; i++)
         put_nowait(i);
     ck_assert_int_eq(weft_queue_put_nowait(queue, NULL), WEFT_EQUEUEFULL);
-    for (long i = 0; i < 200000; i++)
+    for (long i = 0; i < 70000; i++)
         ck_assert_int_eq(get_nowait(), i);
     done();
     return 0;
