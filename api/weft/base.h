@@ -47,6 +47,7 @@ typedef struct weft_future weft_task; /* a task is a future, so it goes wherever
 typedef struct weft_handle weft_handle;
 typedef struct weft_error weft_error;
 typedef struct weft_executor weft_executor;
+typedef struct weft_context weft_context; /* values of context variables: weft/context.h */
 
 /*
  * A coroutine: 0 and a result, or a negative error. It runs on a stack of its own, and may call

@@ -27,6 +27,8 @@ typedef struct weft_task_options {
     weft_drop arg_drop; /* releases arg if the body never runs (cancelled before its first step,
                            refused) */
     weft_drop result_drop; /* releases a result that nobody takes */
+    weft_context *context; /* the task runs in it; it gets a reference. NULL: a copy of the caller's
+                              current one */
 } weft_task_options;
 
 /**
@@ -40,7 +42,7 @@ typedef struct weft_task_options {
  * Context: any loop
  * Return:  owned by the caller; NULL with errno -WEFT_ENOLOOP, EINVAL, ENOMEM or
  *          -WEFT_ELOOPCLOSED (and arg_drop was not called: arg is still the caller's)
- * asyncio: asyncio.create_task(coro, name=..., eager_start=...)
+ * asyncio: asyncio.create_task(coro, name=..., context=..., eager_start=...)
  */
 WEFT_API weft_task *weft_create_task(weft_coroutine fn, void *arg,
                                      const weft_task_options *options);
@@ -180,6 +182,18 @@ WEFT_API int weft_task_set_name(weft_task *task, const char *name);
 
 /* What the task was made from; 0, or -EINVAL for a plain future. Any thread. asyncio: get_coro() */
 WEFT_API int weft_task_get_coro(const weft_task *task, weft_coroutine *ret_fn, void **ret_arg);
+
+/**
+ * weft_task_get_context - the context that a task runs in
+ *
+ * The one it was given, else its own.
+ *
+ * Context: loop
+ * Return:  borrowed, for as long as the task is there; NULL with errno EINVAL for a plain future, or
+ *          ENOMEM
+ * asyncio: Task.get_context()
+ */
+WEFT_API weft_context *weft_task_get_context(weft_task *task);
 
 /**
  * weft_task_get_stack - where a task is suspended, or where the error of a failed one was made

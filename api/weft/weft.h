@@ -5,6 +5,7 @@
 #define WEFT_WEFT_H
 
 #include <weft/base.h>
+#include <weft/context.h>
 #include <weft/error.h>
 #include <weft/future.h>
 #include <weft/loop.h>

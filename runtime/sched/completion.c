@@ -67,9 +67,10 @@ void wf_future_free(struct weft_loop *here, struct weft_future *f)
     }
     wf_callbacks_drop(f);
     weft_error_unref(f->error);
-    if (future_is_task(f))
+    if (future_is_task(f)) {
         wf_task_drop_name(task_of(f));
-    else if (f->kind == FUTURE_COMPOUND)
+        scope_fini(&task_of(f)->scope);
+    } else if (f->kind == FUTURE_COMPOUND)
         plain_of(f)->ops->fini(f);
     block_put(here ? &here->blocks : NULL, (enum block_class)f->block, f);
 }

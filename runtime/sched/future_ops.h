@@ -60,11 +60,17 @@ void wf_future_unref(struct weft_future *f);
 void wf_future_free(struct weft_loop *here, struct weft_future *f);
 void wf_future_unref_shared(struct weft_loop *here, struct weft_future *f);
 
+/* Whether a task holds nothing but what every task has: no name, no context. */
+static inline bool task_is_bare(const struct task *task)
+{
+    return !task->named && !task->scope.word;
+}
+
 /* Frees a future with a result that was taken, or whatever it has. */
 static inline void future_free(struct weft_loop *here, struct weft_future *f)
 {
     if (likely(!f->error) && likely(!f->drop) && likely(f->code == 0) &&
-        likely(f->kind != FUTURE_COMPOUND) && likely(f->kind != FUTURE_TASK || !task_of(f)->named))
+        likely(f->kind != FUTURE_COMPOUND) && likely(f->kind != FUTURE_TASK || task_is_bare(task_of(f))))
         block_put(&here->blocks, (enum block_class)f->block, f);
     else
         wf_future_free(here, f);

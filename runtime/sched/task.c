@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "runtime/base/likely.h"
+#include "runtime/sched/current_scope.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/runtime.h"
@@ -34,7 +35,7 @@ void wf_task_drop_name(struct task *task)
     task->named = false;
 }
 
-/* All but the name. Two references: the maker's and, until it is done, the loop's (T4). */
+/* All but the name and the context. Two references: the maker's and, until it is done, the loop's (T4). */
 static inline void task_init(struct task *task, struct weft_loop *loop, uint32_t bias,
                              uint8_t stack_class, weft_coroutine fn, void *arg)
 {
@@ -78,10 +79,12 @@ struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *model, weft_
         return NULL;
     }
     task_init(task, loop, future_bias(loop, here), (uint8_t) class, fn, arg);
+    scope_init(&task->scope, options ? options->context : NULL, scope_current_at(here));
     if (options) {
         task->arg_drop = options->arg_drop;
         task->future.drop = options->result_drop;
         if (options->name && wf_task_set_name(task, options->name)) {
+            scope_fini(&task->scope);
             block_put(here ? &here->blocks : NULL, BLOCK_TASK, task);
             errno = ENOMEM;
             return NULL;
@@ -96,6 +99,7 @@ void wf_task_unmake(struct task *task)
 {
     struct weft_loop *here = loop_current();
     wf_task_drop_name(task);
+    scope_fini(&task->scope);
     block_put(here ? &here->blocks : NULL, BLOCK_TASK, task);
 }
 
@@ -179,6 +183,7 @@ weft_task *weft_create_task(weft_coroutine fn, void *arg, const weft_task_option
         return NULL;
     }
     task_init(task, loop, loop->bias, loop->stack_class, fn, arg);
+    scope_init(&task->scope, NULL, scope_current_at(loop));
     task->number = loop_number(loop);
     task_enlist(loop, task);
     ready_push(loop, &task->ready);

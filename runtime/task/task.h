@@ -18,6 +18,7 @@
 #include "runtime/task/birth.h"
 #include "runtime/task/error_slot.h"
 #include "runtime/task/future.h"
+#include "runtime/task/scope.h"
 #include "runtime/task/stack.h"
 #include "runtime/task/switch.h"
 
@@ -56,6 +57,7 @@ struct task {
         *resumer; /* eager start: whoever ran until then; the first suspension goes there */
     weft_error *cancel_error; /* message of a cancellation that is still to be delivered */
     struct error_slot errors;
+    struct scope scope; /* its context; the maker's until others know the task */
     struct task *prev, *next; /* unfinished tasks of the loop, in order of creation */
     union {
         uint64_t number; /* of a task that is called Task-number */
