@@ -35,7 +35,7 @@ static int mirror_source_done(weft_future *source, void *arg)
         (void)wf_future_succeed(&mirror->future.base, result);
     else
         (void)wf_future_fail(&mirror->future.base,
-                             code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, code,
+                             weft_cancelled(source) ? OUTCOME_CANCELLED : OUTCOME_FAILED, code,
                              wf_error_slot_take(wf_error_slot(), code));
     mirror_drop_source(mirror, false);
     wf_future_unref(&mirror->future.base);

@@ -81,6 +81,8 @@ WEFT_API int weft_future_set_result(weft_future *future, void *result);
  * @code: negative; the current error object goes with it if it has this code, so that
  *        `weft_future_set_exception(f, weft_fail(-EIO, "..."))` says it all
  *
+ * WEFT_ECANCELLED is an error like any other here: the future has failed, and is not cancelled.
+ *
  * Context: any thread
  * Return:  0; WEFT_EINVALIDSTATE; -EINVAL for a code that is not negative; WEFT_ERUNTIME for a task
  * asyncio: Future.set_exception(exception)

@@ -71,8 +71,7 @@ int weft_future_set_exception(weft_future *future, int code)
     if (future_is_task(future))
         return weft_fail(WEFT_ERUNTIME, "a task's error is what its coroutine returns");
     weft_error *error = wf_error_slot_take(wf_error_slot(), code);
-    return wf_future_fail(future, code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED,
-                          code, error);
+    return wf_future_fail(future, OUTCOME_FAILED, code, error);
 }
 
 int weft_cancel(weft_future *future)

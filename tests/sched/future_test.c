@@ -123,6 +123,33 @@ START_SIM(error_is_given_each_time)
     return 0;
 }
 
+COROUTINE(await_it)
+{
+    return weft_await(arg, result);
+}
+
+/* FUT-05: a CancelledError that is set as an error is one: the future has failed, and is not
+ * cancelled; a task that it ends is. */
+START_SIM(cancelled_error_is_an_error)
+{
+    weft_future *f = weft_create_future();
+    weft_error *error = NULL;
+
+    ck_assert_int_eq(weft_future_set_exception(f, weft_fail(WEFT_ECANCELLED, "why")), 0);
+    ck_assert(weft_done(f));
+    ck_assert(!weft_cancelled(f));
+    ck_assert_int_eq(weft_exception(f, &error), 0);
+    ck_assert_int_eq(weft_error_code(error), WEFT_ECANCELLED);
+    ck_assert_str_eq(weft_error_message(error), "why");
+    weft_error_unref(error);
+    weft_task *task = weft_create_task(await_it, f, NULL);
+    ck_assert_int_eq(weft_await(task, NULL), WEFT_ECANCELLED);
+    ck_assert(weft_cancelled(task));
+    weft_unref(task);
+    weft_unref(f);
+    return 0;
+}
+
 /* FUT-05: a plain code is an error too; an object of another code does not go with it. */
 START_SIM(plain_code_is_an_error)
 {
@@ -927,6 +954,7 @@ int main(void)
     tcase_add_test(states, future_outside_loops_needs_a_current_loop);
     tcase_add_test(states, result_is_given_each_time);
     tcase_add_test(states, error_is_given_each_time);
+    tcase_add_test(states, cancelled_error_is_an_error);
     tcase_add_test(states, plain_code_is_an_error);
     tcase_add_test(states, done_future_stays_as_it_is);
     tcase_add_test(states, late_cancel_keeps_callbacks);

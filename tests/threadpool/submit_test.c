@@ -353,6 +353,36 @@ static int mirror_cancel_main(void *arg, void **result)
     return weft_join(mirror, NULL) == WEFT_ECANCELLED ? 0 : -1;
 }
 
+/* A mirror of the argument ends with a CancelledError: gives whether it was cancelled. */
+static int mirror_ends_main(void *arg, void **result)
+{
+    weft_future *mirror = weft_wrap_future(arg);
+    ck_assert_int_eq(weft_await(mirror, NULL), WEFT_ECANCELLED);
+    *result = (void *)(intptr_t)weft_cancelled(mirror);
+    weft_unref(mirror);
+    return 0;
+}
+
+/* XTHR-18: the mirror of a cancelled future is cancelled; that of one that failed has failed, be it
+ * with CancelledError. */
+START_TEST(mirrors_tell_failed_from_cancelled)
+{
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        void *value = NULL;
+        weft_future *source = weft_future_new(NULL);
+        weft_future *f = weft_run_coroutine_threadsafe(mirror_ends_main, source, loop);
+        if (cancelled)
+            ck_assert_int_eq(weft_cancel(source), 1);
+        else
+            ck_assert_int_eq(weft_future_set_exception(source, WEFT_ECANCELLED), 0);
+        ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, &value), 0);
+        ck_assert_int_eq((int)(intptr_t)value, cancelled);
+        weft_unref(f);
+        weft_unref(source);
+    }
+}
+END_TEST
+
 /* XTHR-18, XTHR-19, XTHR-20: the mirror gets the outcome; cancelling it cancels the source. */
 START_TEST(mirrors)
 {
@@ -434,6 +464,7 @@ int main(void)
     tcase_add_test(tcase, cancelled_after_the_task_is_gone);
     tcase_add_test(tcase, factory_fails);
     tcase_add_test(tcase, mirrors);
+    tcase_add_test(tcase, mirrors_tell_failed_from_cancelled);
     tcase_add_test(tcase, thousands_of_threads);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
