@@ -51,12 +51,8 @@ static void wake(iteration *it, size_t count)
     struct wakes wakes = {NULL, NULL};
     uint32_t bits = guard_lock(&it->guard);
 
-    while (count && it->line.first) {
-        struct queued *q = it->line.first;
-        waitq_leave(q);
-        if (waitq_wake(q, &wakes))
-            count--;
-    }
+    while (count && waitq_pop(&it->line, &wakes))
+        count--;
     guard_unlock(&it->guard, bits);
     wakes_send(&wakes);
 }
