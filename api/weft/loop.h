@@ -201,8 +201,8 @@ WEFT_API weft_exception_handler weft_loop_get_exception_handler(const weft_loop 
 /* Reports to the loop's handler. Any thread. asyncio: loop.call_exception_handler() */
 WEFT_API void weft_loop_call_exception_handler(weft_loop *loop, const weft_report *report);
 
-/* Writes the report to standard error as one text. Any thread. asyncio: default_exception_handler()
- */
+/* Writes the report to standard error as one text, with the calls that its error was made in. Any
+ * thread. asyncio: default_exception_handler() */
 WEFT_API void weft_loop_default_exception_handler(weft_loop *loop, const weft_report *report);
 
 /* What a loop has done since it was made. */

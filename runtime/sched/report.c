@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "runtime/sched/frames_text.h"
 #include "runtime/sched/occupy.h"
 
 int weft_loop_set_exception_handler(weft_loop *loop, weft_exception_handler handler, void *arg)
@@ -23,6 +24,21 @@ int weft_loop_set_exception_handler(weft_loop *loop, weft_exception_handler hand
 weft_exception_handler weft_loop_get_exception_handler(const weft_loop *loop)
 {
     return loop ? loop->handler : NULL;
+}
+
+/* The most that is written of where an error was made. */
+#define FRAMES_MAX 64
+
+static void error_write(FILE *file, const weft_error *error, const char *indent)
+{
+    void *frames[FRAMES_MAX];
+    int count = weft_error_get_stack(error, frames, FRAMES_MAX);
+
+    if (count > 0) {
+        fprintf(file, "%sTraceback (most recent call last):\n", indent);
+        wf_frames_print(file, indent, frames, count);
+    }
+    weft_error_print(error, file);
 }
 
 static void report_write(FILE *file, const weft_report *report, const char *indent)
@@ -42,7 +58,7 @@ static void report_write(FILE *file, const weft_report *report, const char *inde
         fprintf(file, "%s  task: %s\n", indent, text);
     }
     if (report->error)
-        weft_error_print(report->error, file);
+        error_write(file, report->error, indent);
     else if (report->code)
         fprintf(file, "%s%s: %s\n", indent, weft_error_name(report->code),
                 weft_strerror(report->code));

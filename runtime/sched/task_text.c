@@ -3,10 +3,9 @@
  * its state.
  */
 #include <errno.h>
-#include <execinfo.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "runtime/sched/frames_text.h"
 #include "runtime/sched/task_ops.h"
 #include "runtime/task/unwind.h"
 
@@ -91,10 +90,7 @@ void weft_task_print_stack(weft_task *task, int limit, FILE *file)
         return;
     }
     fprintf(file, "%s for %s (most recent call last):\n", failed ? "Traceback" : "Stack", text);
-    char **symbols = backtrace_symbols(frames, count);
-    for (int i = 0; i < count; i++)
-        fprintf(file, "  %s\n", symbols ? symbols[i] : "?");
-    free(symbols);
+    wf_frames_print(file, "", frames, count);
     if (failed)
         weft_error_print(task->error, file);
 }

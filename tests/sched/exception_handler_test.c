@@ -94,6 +94,58 @@ START_TEST(the_default_writes_to_standard_error)
 }
 END_TEST
 
+COROUTINE(fail_in_a_task)
+{
+    return weft_fail(-EIO, "disk %d", *(int *)arg);
+}
+
+/* What is known of where the error was made is written before it, the newest call last. */
+START_TEST(the_default_writes_where_the_error_was_made)
+{
+    int number = 3;
+    weft_task *task = weft_create_task_on(loop, fail_in_a_task, &number, NULL);
+    void *frames[64];
+    char newest[32];
+
+    run_once(loop);
+    int count = weft_task_get_stack(task, frames, 64);
+    ck_assert_int_gt(count, 0);
+    snprintf(newest, sizeof(newest), "[%p]", frames[count - 1]);
+    capture_begin();
+    weft_unref(task);
+    const char *text = capture_end(), *heading = strstr(text, "Traceback (most recent call last)"),
+               *frame = strstr(text, newest), *what = strstr(text, "EIO: disk 3");
+    ck_assert_ptr_nonnull(heading);
+    ck_assert_ptr_nonnull(frame);
+    ck_assert_ptr_nonnull(what);
+    ck_assert(heading < frame && frame < what);
+}
+END_TEST
+
+COROUTINE(drop_a_failure)
+{
+    weft_task *task = weft_create_task(fail_in_a_task, arg, NULL);
+    weft_yield();
+    weft_unref(task);
+    return 0;
+}
+
+/* The default handler runs on the stack of whoever reports: the smallest there is will do. */
+START_TEST(the_default_fits_a_small_stack)
+{
+    int number = 4;
+    weft_task *task = weft_create_task_on(loop, drop_a_failure, &number,
+                                          &(weft_task_options){.stack_bytes = 16 << 10});
+
+    capture_begin();
+    ck_assert_int_eq(weft_loop_run_until_complete(loop, task, NULL), 0);
+    const char *text = capture_end();
+    ck_assert_ptr_nonnull(strstr(text, "Traceback (most recent call last)"));
+    ck_assert_ptr_nonnull(strstr(text, "EIO: disk 4"));
+    weft_unref(task);
+}
+END_TEST
+
 /* A report without a message has a fixed one (EXH-02). */
 START_TEST(the_default_has_a_message)
 {
@@ -396,6 +448,8 @@ static Suite *exception_handler_suite(void)
 {
     const TTest *const tests[] = {
         the_default_writes_to_standard_error,
+        the_default_writes_where_the_error_was_made,
+        the_default_fits_a_small_stack,
         the_default_has_a_message,
         reports_name_what_they_are_about,
         a_handler_gets_the_reports,
