@@ -10,6 +10,8 @@
  *     back by whoever calls, drops or removes it, or frees the future.
  * D4  A future with callbacks is shared: so the quick ways of completing and freeing it know
  *     nothing of D3.
+ * D5  A future may outlive its loop, and the memory of that be another loop's by the time it is
+ *     done. A callback is called in the life of the loop that it was added for; later it is dropped.
  */
 #include <errno.h>
 
@@ -25,7 +27,8 @@ struct done_callback {
     struct weft_future *future;
     weft_done_callback fn;
     void *arg;
-    bool holds; /* D3 */
+    uint32_t life; /* of its loop, when it was added: it is called in no later one */
+    bool holds;    /* D3 */
 };
 _Static_assert(sizeof(struct done_callback) <= BLOCK_SMALL_BYTES, "a callback is a small block");
 
@@ -54,7 +57,7 @@ static void callback_call(struct done_callback *callback, struct weft_loop *loop
 static void callback_run(struct runnable *r, struct weft_loop *loop)
 {
     struct done_callback *callback = container_of(r, struct done_callback, ready);
-    if (loop)
+    if (loop && callback->life == loop_life(loop))
         callback_call(callback, loop);
     else
         callback_free(callback); /* dropped: its loop is closed */
@@ -65,6 +68,48 @@ static void callback_run_here(struct runnable *r, struct weft_loop *loop)
 {
     (void)loop;
     callback_call(container_of(r, struct done_callback, ready), NULL);
+}
+
+/* On the loop's thread, or in its place. False: the loop that was meant is closed. */
+static bool callback_queue(struct done_callback *callback, struct weft_loop *loop)
+{
+    if (loop_is_closed(loop) || callback->life != loop_life(loop))
+        return false;
+    if (inbox_has_mail(&loop->inbox)) /* what was queued before runs before */
+        wf_loop_take_mail(loop);
+    wf_callback_hold(&callback->ready);
+    ready_push(loop, &callback->ready); /* FUT-14 */
+    return true;
+}
+
+/* On the future's loop. False: it is done, and the loop closed. */
+static bool callback_add_local(struct done_callback *callback, struct weft_future *f,
+                               struct weft_loop *loop)
+{
+    if (future_is_done(f))
+        return callback_queue(callback, loop);
+    callback->waiter.ready = &callback->ready;
+    waiter_append(f, &callback->waiter);
+    outcome_share_own(&f->outcome); /* D4 */
+    return true;
+}
+
+/* From anywhere else, to be called on a loop or on none. As above. */
+static bool callback_add_remote(struct done_callback *callback, struct weft_future *f,
+                                struct weft_loop *loop)
+{
+    if (future_is_done(f) && loop) {
+        if (loop == loop_current())
+            return callback_queue(callback, loop);
+        if (callback->life != loop_life(loop))
+            return false;
+        wf_callback_hold(&callback->ready);
+        return wf_loop_post(loop, &callback->ready);
+    }
+    callback->waker.loop = loop;
+    callback->waker.ready = &callback->ready;
+    wf_future_add_waker(f, &callback->waker);
+    return true;
 }
 
 int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_done_callback fn,
@@ -79,26 +124,18 @@ int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_
     callback->future = f;
     callback->fn = fn;
     callback->arg = arg;
+    callback->life = loop && loop == here ? loop_life(loop) : f->life;
     callback->holds = false;
-    if (future_is_done(f) && loop) {
-        wf_callback_hold(&callback->ready);
-        if (loop == here && !loop_is_closed(loop)) {
-            ready_push(loop, &callback->ready); /* FUT-14 */
-        } else if (!wf_loop_post(loop, &callback->ready)) {
-            callback_free(callback);
-            return WEFT_ELOOPCLOSED;
-        }
-    } else if (loop && loop == future_loop(f) && wf_loop_enter(loop, &visit)) {
-        callback->waiter.ready = &callback->ready;
-        waiter_append(f, &callback->waiter);
-        outcome_share_own(&f->outcome); /* D4 */
+    bool added;
+    if (loop && loop == future_loop(f) && wf_loop_enter(loop, &visit)) {
+        added = callback_add_local(callback, f, loop);
         wf_loop_leave(loop, &visit);
     } else {
-        callback->waker.loop = loop;
-        callback->waker.ready = &callback->ready;
-        wf_future_add_waker(f, &callback->waker);
+        added = callback_add_remote(callback, f, loop);
     }
-    return 0;
+    if (!added)
+        callback_free(callback);
+    return added ? 0 : WEFT_ELOOPCLOSED;
 }
 
 int weft_add_done_callback(weft_future *future, weft_done_callback fn, void *arg)

@@ -32,6 +32,7 @@ static inline void future_init(struct weft_future *f, struct weft_loop *loop, en
     atomic_init(&f->message_spent, 0);
     f->eager_done = 0;
     atomic_init(&f->removing, 0);
+    f->life = loop ? loop_life(loop) : 0;
     f->drop = NULL;
 }
 

@@ -14,8 +14,10 @@
  *     nothing to run, at timers, descriptors and spawned tasks too. `slow_at` = 0 asks for that look
  *     at the next turn.
  * L3  The memory of a loop is never given back, only used for another loop: a waker that comes late
- *     finds a loop, and wakes it for nothing. Mail that comes late runs there too: what it touches
- *     must be its own, or be told apart by `life`.
+ *     finds a loop, and wakes it for nothing. Mail for a future that has outlived its loop finds the
+ *     later one too, which handles it: as far as it concerns the future itself, whose local waiters
+ *     belong to whoever has that memory. User code that was meant for the earlier loop is told by
+ *     its `life` and released, not run. Tasks are none there: those of a loop end with it.
  * L4  A runnable that is run with a NULL loop was dropped: it gives back
  *     what it holds.
  */
@@ -100,8 +102,9 @@ struct weft_loop {
     weft_callback idle_fn; /* virtual.c */
     void *idle_arg;
     struct weft_loop *next_free; /* in the list of loops that nobody uses */
-    uint64_t life; /* how many loops have used this memory (L3): tells late mail whom it was for */
 
+    /* How many loops have used this memory (L3): written by who makes one; read by anybody. */
+    _Atomic uint32_t life;
     _Atomic uint8_t running; /* enum loop_running; written as occupy.h says; read by anybody */
     _Atomic bool closed;     /* written by the closing thread; read by anybody */
     _Atomic bool revoked;    /* written by revokers: a future of ours was shared */
@@ -123,6 +126,12 @@ extern _Thread_local struct weft_loop *wf_loop_running __attribute__((tls_model(
 static inline struct weft_loop *loop_current(void)
 {
     return wf_loop_running;
+}
+
+/* Relaxed: a loop's own users know it; for others it is a look, and the loop looks again. */
+static inline uint32_t loop_life(const struct weft_loop *loop)
+{
+    return atomic_load_explicit(&loop->life, memory_order_relaxed);
 }
 
 static inline bool ready_is_empty(const struct weft_loop *loop)

@@ -20,7 +20,7 @@ static _Atomic uint64_t task_numbers = 1;
 
 /* Loops that nobody uses (L3). */
 static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct weft_loop *free_loops;
+static struct weft_loop *free_loops, *used_up_loops;
 
 void wf_loop_memory_lock(void)
 {
@@ -53,16 +53,18 @@ static struct weft_loop *loop_take_memory(void)
     loop = mem_alloc_line(sizeof(*loop));
     if (!loop)
         return NULL;
-    loop->life = 0;
+    atomic_init(&loop->life, 0);
     atomic_init(&loop->running, LOOP_TAKEN);
     return loop;
 }
 
 void wf_loop_give_memory(struct weft_loop *loop)
 {
+    /* Memory that has had all its lives is not used again: they do not wrap. */
+    bool used_up = loop_life(loop) == UINT32_MAX;
     pthread_mutex_lock(&free_lock);
-    loop->next_free = free_loops;
-    free_loops = loop;
+    loop->next_free = used_up ? used_up_loops : free_loops;
+    *(used_up ? &used_up_loops : &free_loops) = loop;
     pthread_mutex_unlock(&free_lock);
 }
 
@@ -131,7 +133,7 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->idle_fn = NULL;
     loop->idle_arg = NULL;
     loop->next_free = NULL;
-    loop->life++;
+    atomic_store_explicit(&loop->life, loop_life(loop) + 1, memory_order_relaxed);
     atomic_store_explicit(&loop->closed, false, memory_order_relaxed);
     atomic_store_explicit(&loop->revoked, false, memory_order_relaxed);
     inbox_init(&loop->inbox);

@@ -73,6 +73,7 @@ static struct runnable *runtime_bind(struct weft_loop *loop, struct runnable *r)
 {
     struct task *task = container_of(r, struct task, ready);
 
+    task->future.life = loop_life(loop);
     /* Release, with the acquire in future_loop(). */
     atomic_store_explicit(&task->future.loop, loop, memory_order_release);
     task_enlist(loop, task);

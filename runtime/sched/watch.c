@@ -5,9 +5,9 @@
 
 void wf_watch_set_release(struct watch_set *set)
 {
-    if (likely(!loop_is_closed(set->loop))) {
+    if (likely(!loop_is_closed(set->loop)) && likely(set->life == loop_life(set->loop))) {
         /* Relaxed: only the loop's thread. */
-        size_t holders = atomic_load_explicit(&set->holders, memory_order_relaxed) - 1;
+        uint32_t holders = atomic_load_explicit(&set->holders, memory_order_relaxed) - 1;
         atomic_store_explicit(&set->holders, holders, memory_order_relaxed);
         if (holders == 0)
             set->ops->over(set);
@@ -56,7 +56,7 @@ void wf_watch_told(struct runnable *r, struct weft_loop *loop)
     struct watch_set *set = watch->set;
 
     watch->set = NULL;
-    if (likely(loop != NULL)) /* else dropped (W1) */
+    if (likely(loop != NULL) && likely(set->life == loop_life(loop))) /* else dropped (W1) */
         set->ops->told(set, watch);
     wf_watch_set_release(set);
 }

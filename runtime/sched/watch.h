@@ -34,7 +34,8 @@ struct watch_set {
     const struct watch_set_ops *ops;
     struct weft_loop *loop;
     struct watch_set *prev, *next; /* in the loop's list (W3) */
-    _Atomic size_t holders; /* W2. The loop's thread, plainly; by RMW once the loop is closed */
+    uint32_t life;                 /* of the loop: nothing is told in a later one */
+    _Atomic uint32_t holders; /* W2. The loop's thread, plainly; by RMW once the loop is closed */
 };
 
 struct watch {
@@ -54,13 +55,14 @@ static inline void watch_set_init(struct watch_set *set, const struct watch_set_
 {
     set->ops = ops;
     set->loop = loop;
+    set->life = loop_life(loop);
     set->prev = set->next = NULL;
     atomic_init(&set->holders, 1);
 }
 
 static inline void watch_set_hold(struct watch_set *set)
 {
-    size_t holders = atomic_load_explicit(&set->holders, memory_order_relaxed); /* ours alone */
+    uint32_t holders = atomic_load_explicit(&set->holders, memory_order_relaxed); /* ours alone */
     atomic_store_explicit(&set->holders, holders + 1, memory_order_relaxed);
 }
 

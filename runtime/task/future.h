@@ -11,6 +11,7 @@
  *     taken      anybody, once it is done                         who gives the last reference back
  *     removing   who takes remote waiters back                    the same
  *     drop, kind the maker, before others know the future         anybody
+ *     life       with loop                                        with loop
  *     mail       a completer on another thread                    the loop's inbox
  */
 #ifndef WEFT_RUNTIME_TASK_FUTURE_H
@@ -49,6 +50,7 @@ struct weft_future {
     _Atomic uint8_t message_spent; /* the first asker got a cancelled task's error object */
     uint8_t eager_done;            /* a task that ended inside create_task */
     _Atomic uint8_t removing;      /* a lock: one party at a time takes remote waiters back */
+    uint32_t life;                 /* of its loop: see L3 of runtime/sched/loop.h; 0: no loop */
     weft_drop drop;
 };
 

@@ -1,8 +1,9 @@
 /*
- * close_test.c - what is dropped with a loop cannot make work for it: it is closed for all that the
- * release functions of the user try.
+ * close_test.c - the end of a loop: what is dropped with it cannot make work for it, and what comes
+ * after it does not reach the next loop in its memory.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "tests/sched/callbacks.h"
@@ -165,6 +166,108 @@ START_TEST(released_arguments_spawn_nothing)
 }
 END_TEST
 
+/* ---- the memory of a loop that is gone is another loop's ---- */
+
+static int not_called(weft_future *future, void *arg)
+{
+    (void)future, (void)arg;
+    ck_abort_msg("a callback ran on a later loop");
+    return 0;
+}
+
+static int count_call(weft_future *future, void *count)
+{
+    (void)future;
+    ++*(int *)count;
+    return 0;
+}
+
+static void count_drop(void *value)
+{
+    ++*(int *)value;
+}
+
+static void *complete(void *future)
+{
+    static int value;
+    ck_assert_int_eq(weft_future_set_result(future, &value), 0);
+    return NULL;
+}
+
+/* Another thread completes the future. */
+COROUTINE(have_it_completed)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, complete, arg), 0);
+    ck_assert_int_eq(weft_await(arg, NULL), 0);
+    pthread_join(thread, NULL);
+    return weft_yield();
+}
+
+COROUTINE(complete_it)
+{
+    complete(arg);
+    return weft_yield();
+}
+
+/* Runs the body with a future of a loop that is gone, on another loop in the same memory. */
+static void use_late(weft_coroutine body)
+{
+    int called = 0, dropped = 0;
+    weft_loop *gone = virtual_loop();
+    weft_future *f = weft_future_new(gone);
+    ck_assert_int_eq(weft_add_done_callback(f, not_called, NULL), 0);
+    ck_assert_int_eq(weft_loop_free(gone), 0);
+    loop = virtual_loop();
+    ck_assert_ptr_eq(loop, gone);
+
+    ck_assert_int_eq(weft_add_done_callback(f, not_called, NULL), 0);
+    weft_future *held = weft_future_new(loop);
+    weft_future_set_drop(held, count_drop);
+    weft_future_set_result(held, &dropped);
+    weft_task *task = weft_create_task_on(loop, body, f, NULL);
+    weft_add_done_callback(task, count_call, &called);
+    ck_assert_int_eq(weft_loop_run_until_complete(loop, task, NULL), 0);
+    run_once(loop);
+    ck_assert_int_eq(called, 1);
+    ck_assert(weft_done(f));
+    ck_assert_int_eq(weft_add_done_callback(f, not_called, NULL), WEFT_ELOOPCLOSED);
+    run_once(loop);
+    weft_unref(f);
+    weft_unref(held);
+    weft_unref(task);
+    ck_assert_int_eq(weft_loop_free(loop), 0);
+    ck_assert_int_eq(dropped, 1);
+}
+
+/* Callbacks of a future that has outlived its loop are released and not run, whichever loop lives
+ * in that memory when the future is done; that loop's own tasks may await it (MULT-05, MULT-08). */
+START_TEST(callbacks_do_not_run_in_a_later_life)
+{
+    use_late(have_it_completed);
+    use_late(complete_it);
+}
+END_TEST
+
+/* A task that has ended with its loop tells nobody on a later one. */
+START_TEST(a_task_of_a_gone_loop_tells_nobody)
+{
+    loop = virtual_loop();
+    weft_task *task = weft_create_task_on(loop, wait_for_ever, NULL, NULL);
+    ck_assert_int_eq(weft_add_done_callback(task, not_called, NULL), 0);
+    weft_loop *gone = loop;
+    ck_assert_int_eq(weft_loop_free(gone), 0);
+    loop = virtual_loop();
+    ck_assert_ptr_eq(loop, gone);
+    ck_assert(weft_cancelled(task));
+    ck_assert_int_eq(weft_cancel(task), 0);
+    ck_assert_int_eq(weft_add_done_callback(task, not_called, NULL), WEFT_ELOOPCLOSED);
+    run_once(loop);
+    weft_unref(task);
+    ck_assert_int_eq(weft_loop_free(loop), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("close");
@@ -172,6 +275,8 @@ int main(void)
     tcase_add_test(tcase, releases_make_no_work);
     tcase_add_test(tcase, handlers_make_no_work);
     tcase_add_test(tcase, released_arguments_spawn_nothing);
+    tcase_add_test(tcase, callbacks_do_not_run_in_a_later_life);
+    tcase_add_test(tcase, a_task_of_a_gone_loop_tells_nobody);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
