@@ -251,6 +251,17 @@ int wf_future_cancel(struct weft_future *f, weft_error *error)
     return 1;
 }
 
+/* Of a cancelled future: whether who asks now gets the message. CANC-15, CANC-24: that of a task
+ * goes to the first. */
+static bool message_is_due(struct weft_future *f)
+{
+    /* Relaxed: written before the task was done. */
+    return !future_is_task(f) ||
+           atomic_load_explicit(&f->message_spent, memory_order_relaxed) == MESSAGE_FOR_ALL ||
+           atomic_exchange_explicit(&f->message_spent, MESSAGE_SPENT, memory_order_relaxed) ==
+               MESSAGE_FOR_FIRST;
+}
+
 int wf_future_take_error(struct weft_future *f, weft_error **ret_error)
 {
     void *value = outcome_value(&f->outcome);
@@ -258,9 +269,7 @@ int wf_future_take_error(struct weft_future *f, weft_error **ret_error)
     if (value != OUTCOME_FAILED && value != OUTCOME_CANCELLED)
         return 0;
     atomic_store_explicit(&f->taken, 1, memory_order_relaxed); /* as in future_take() */
-    /* CANC-15, CANC-24: a cancelled task's message goes to the first who asks. */
-    if (value == OUTCOME_FAILED || !f->error || !future_is_task(f) ||
-        !atomic_exchange_explicit(&f->message_spent, 1, memory_order_relaxed))
+    if (f->error && (value == OUTCOME_FAILED || message_is_due(f)))
         *ret_error = weft_error_ref(f->error);
     return f->code;
 }

@@ -29,7 +29,7 @@ static inline void future_init(struct weft_future *f, struct weft_loop *loop, en
     f->kind = (uint8_t)kind;
     f->block = (uint8_t)block;
     atomic_init(&f->taken, 0);
-    atomic_init(&f->message_spent, 0);
+    atomic_init(&f->message_spent, MESSAGE_FOR_FIRST);
     f->eager_done = 0;
     atomic_init(&f->removing, 0);
     f->life = loop ? loop_life(loop) : 0;

@@ -138,6 +138,9 @@ static void *task_outcome(struct task *task, int *code, void *result, weft_error
                 task->future.drop(result);
             *code = WEFT_ECANCELLED;
             *error = cancel_error;
+            /* No error of the body carries the message: it is the task's own (CANC-24). */
+            atomic_store_explicit(&task->future.message_spent, MESSAGE_FOR_ALL,
+                                  memory_order_relaxed); /* published with the outcome */
         } else {
             weft_error_unref(cancel_error);
         }

@@ -30,6 +30,13 @@ enum future_kind {
     FUTURE_COMPOUND, /* a plain one with ops->fini */
 };
 
+/* Who gets the error object, and so the message, of a cancelled task. */
+enum future_message {
+    MESSAGE_FOR_FIRST, /* who asks */
+    MESSAGE_SPENT,
+    MESSAGE_FOR_ALL,
+};
+
 /* A waiter on the future's own loop. It is queued there when the future is done. On its owner's
  * stack. */
 struct waiter {
@@ -47,7 +54,7 @@ struct weft_future {
     uint8_t kind;                  /* enum future_kind */
     uint8_t block;                 /* enum block_class: what it was made from */
     _Atomic uint8_t taken;         /* the outcome was looked at */
-    _Atomic uint8_t message_spent; /* the first asker got a cancelled task's error object */
+    _Atomic uint8_t message_spent; /* enum future_message, of a cancelled task */
     uint8_t eager_done;            /* a task that ended inside create_task */
     _Atomic uint8_t removing;      /* a lock: one party at a time takes remote waiters back */
     uint32_t life;                 /* of its loop: see L3 of runtime/sched/loop.h; 0: no loop */

@@ -126,6 +126,23 @@ START_SIM(cancel_of_oneself_outdoes_the_result)
     return 0;
 }
 
+/* CANC-24: the message of such a request went to no error of the body: everybody who asks gets it. */
+START_SIM(message_of_an_unheard_request_stays)
+{
+    int none = 0;
+    weft_task *t = weft_create_task(cancel_self_and_end, &none, NULL);
+    weft_error *error = NULL;
+
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(weft_await(t, NULL), WEFT_ECANCELLED);
+        ck_assert_str_eq(said(), "by myself");
+        ck_assert_int_eq(weft_exception(t, &error), WEFT_ECANCELLED);
+        ck_assert_str_eq(said(), "by myself");
+    }
+    weft_unref(t);
+    return 0;
+}
+
 /* CANC-11: ended by another error, it fails with that one. */
 START_SIM(other_error_outdoes_cancel_of_oneself)
 {
@@ -195,6 +212,7 @@ int main(void)
     tcase_add_test(oneself, cancel_of_oneself_waits_for_a_suspension);
     tcase_add_test(oneself, cancel_of_oneself_cancels_what_is_awaited);
     tcase_add_test(oneself, cancel_of_oneself_outdoes_the_result);
+    tcase_add_test(oneself, message_of_an_unheard_request_stays);
     tcase_add_test(oneself, other_error_outdoes_cancel_of_oneself);
     suite_add_tcase(suite, oneself);
 
