@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "runtime/base/sys.h"
+#include "runtime/sched/current_scope.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/spin.h"
@@ -28,7 +29,8 @@ struct submission {
     weft_coroutine fn;
     void *arg;
     weft_drop arg_drop;
-    char *name; /* a copy, or NULL; of the loop's side */
+    char *name;         /* a copy, or NULL; of the loop's side */
+    struct scope scope; /* of the task, until it is made */
     uint32_t stack_bytes;
     bool cancel_early; /* the cancellation came before the start */
 };
@@ -59,11 +61,33 @@ static void submission_done(struct runnable *r, struct weft_loop *loop)
     wf_future_unref(&s->future.base);
 }
 
-static void submission_drop_name(struct submission *s)
+/* Gives back what is needed to make the task. */
+static void submission_fini(struct submission *s)
 {
     if (s->name)
         mem_free(s->name, strlen(s->name) + 1);
     s->name = NULL;
+    scope_fini(&s->scope);
+}
+
+/* As weft_create_task() by a callback in the submitter's context (XTHR-23). */
+static weft_task *submission_make_task(struct submission *s, struct weft_loop *loop)
+{
+    struct scope *current = scope_current_at(loop);
+    weft_task_options options = {
+        .name = s->name,
+        .stack_bytes = s->stack_bytes,
+        .arg_drop = s->arg_drop,
+        .context = scope_context(&s->scope),
+    };
+    if (options.context)
+        return weft_create_task(s->fn, s->arg, &options);
+    (void)scope_begin(current, &s->scope); /* a copy: nobody has entered it */
+    weft_task *task = weft_create_task(s->fn, s->arg, &options);
+    int error = errno;
+    scope_end(current, &s->scope);
+    errno = error;
+    return task;
 }
 
 static int submission_set_name(struct submission *s, const char *name)
@@ -90,19 +114,17 @@ static void submission_start(struct runnable *r, struct weft_loop *loop)
     struct submission *s = container_of(r, struct submission, mail);
 
     if (!loop) { /* the loop closed before it came to this */
-        submission_drop_name(s);
+        submission_fini(s);
         if (s->arg_drop)
             s->arg_drop(s->arg);
         submission_fail(s, WEFT_ELOOPCLOSED, NULL);
         wf_future_unref(&s->future.base);
         return;
     }
-    weft_task_options options = {
-        .name = s->name, .stack_bytes = s->stack_bytes, .arg_drop = s->arg_drop};
-    s->task = weft_create_task(s->fn, s->arg, &options);
-    submission_drop_name(s);
-    if (!s->task) { /* XTHR-13 */
-        int code = -errno;
+    s->task = submission_make_task(s, loop);
+    int code = s->task ? 0 : -errno;
+    submission_fini(s);
+    if (code) { /* XTHR-13 */
         if (s->arg_drop)
             s->arg_drop(s->arg);
         wf_report(loop, "A submitted coroutine could not be made a task", code, NULL,
@@ -169,14 +191,16 @@ weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, we
     s->future.base.drop = options ? options->result_drop : NULL;
     s->stack_bytes = (uint32_t)stack_bytes;
     s->cancel_early = false;
+    scope_init(&s->scope, options ? options->context : NULL, scope_current_at(here));
     s->name = NULL;
     if (options && options->name && submission_set_name(s, options->name)) {
+        submission_fini(s);
         block_put(here ? &here->blocks : NULL, BLOCK_TASK, s);
         errno = ENOMEM;
         return NULL;
     }
     if (!wf_loop_post(loop, &s->mail)) {
-        submission_drop_name(s);
+        submission_fini(s);
         block_put(here ? &here->blocks : NULL, BLOCK_TASK, s);
         return refuse_closed(arg, options);
     }

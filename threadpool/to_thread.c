@@ -14,6 +14,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/park.h"
+#include "runtime/sched/current_scope.h"
 #include "runtime/sched/future_ops.h"
 #include "threadpool/executor.h"
 
@@ -28,7 +29,9 @@ struct call {
     void *result;
     weft_error *error;
     int code;
-    uint64_t counted; /* the life of the loop in whose `external` it is counted, or 0: the virtual
+    bool carries;       /* fn runs in `scope`, else in the pool thread's own (EXEC-04, EXEC-05) */
+    struct scope scope; /* a copy of the caller's context; given back by who ends the job */
+    uint64_t counted;   /* the life of the loop in whose `external` it is counted, or 0: the virtual
                          clock waits for it */
 };
 _Static_assert(sizeof(struct call) <= BLOCK_TASK_BYTES, "a call fits where a task does");
@@ -36,6 +39,7 @@ _Static_assert(sizeof(struct call) <= BLOCK_TASK_BYTES, "a call fits where a tas
 /* The job is over: its part of the call is given back. */
 static void call_release(struct call *call)
 {
+    scope_fini(&call->scope);
     wf_executor_unref(call->executor);
     wf_future_unref(&call->future.base);
 }
@@ -67,7 +71,13 @@ static void call_run(struct pool_job *job)
     struct weft_loop *loop = future_loop(&call->future.base);
     struct error_slot *slot = wf_error_slot();
 
+    if (call->carries)
+        (void)scope_begin(&wf_scope_thread, &call->scope); /* a copy: nobody has entered it */
     int code = call->fn(call->arg, &call->result);
+    if (call->carries) {
+        scope_end(&wf_scope_thread, &call->scope);
+        scope_fini(&call->scope);
+    }
     call->error = code < 0 ? wf_error_slot_take(slot, code) : NULL;
     wf_error_slot_fini(slot);
     call->code = code <= 0 ? code : WEFT_EPANIC;
@@ -172,7 +182,7 @@ static int submit_from_task(struct weft_loop *loop, struct task *task, struct ca
 }
 
 static struct call *call_make(struct weft_loop *loop, weft_executor *executor, weft_coroutine fn,
-                              void *arg)
+                              void *arg, bool carries)
 {
     struct weft_loop *here = loop_current();
     struct call *call = block_get(here ? &here->blocks : NULL, BLOCK_TASK);
@@ -183,6 +193,8 @@ static struct call *call_make(struct weft_loop *loop, weft_executor *executor, w
     call->job =
         (struct pool_job){.run = call_run, .drop = call_drop, .name_of = (void *)(uintptr_t)fn};
     call->home.run = call_home;
+    call->carries = carries;
+    scope_init(&call->scope, NULL, carries ? scope_current_at(here) : &(struct scope){0});
     call->executor = executor;
     call->fn = fn;
     call->arg = arg;
@@ -197,8 +209,8 @@ static int to_errno(int code)
     return code == -ESHUTDOWN ? -WEFT_ESHUTDOWN : -code;
 }
 
-weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor, weft_coroutine fn,
-                                  void *arg)
+static weft_future *run_in_executor(weft_loop *loop, weft_executor *executor, weft_coroutine fn,
+                                    void *arg, bool carries)
 {
     struct weft_loop *here = loop_current();
     if (!fn) {
@@ -221,7 +233,7 @@ weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor, weft
         if (!executor)
             return NULL;
     }
-    struct call *call = call_make(loop, executor, fn, arg);
+    struct call *call = call_make(loop, executor, fn, arg, carries);
     if (!call) {
         errno = ENOMEM;
         return NULL;
@@ -249,12 +261,17 @@ weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor, weft
     } else {
         if (mine)
             loop->external--;
-        wf_executor_unref(executor);
-        wf_future_unref(&call->future.base);
+        call_release(call);
     }
     wf_future_unref(&call->future.base);
     errno = to_errno(rc);
     return NULL;
+}
+
+weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor, weft_coroutine fn,
+                                  void *arg)
+{
+    return run_in_executor(loop, executor, fn, arg, false);
 }
 
 weft_future *weft_to_thread(weft_coroutine fn, void *arg)
@@ -263,5 +280,5 @@ weft_future *weft_to_thread(weft_coroutine fn, void *arg)
         errno = -WEFT_ENOLOOP;
         return NULL;
     }
-    return weft_run_in_executor(NULL, NULL, fn, arg);
+    return run_in_executor(NULL, NULL, fn, arg, true);
 }

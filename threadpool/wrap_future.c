@@ -66,7 +66,7 @@ weft_future *weft_wrap_future(weft_future *future)
     plain_init(&mirror->future, loop, BLOCK_TASK, loop->bias, 2);
     mirror->future.ops = &mirror_ops;
     atomic_init(&mirror->source, weft_ref(future));
-    int rc = wf_add_done_callback_on(future, loop, mirror_source_done, mirror);
+    int rc = wf_add_done_callback_on(future, loop, NULL, mirror_source_done, mirror);
     if (rc) {
         weft_unref(future);
         block_put(&loop->blocks, BLOCK_TASK, mirror);

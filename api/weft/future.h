@@ -173,12 +173,19 @@ WEFT_API int weft_future_wait(weft_future *future, double timeout, void **ret_re
  * loop, and for a concurrent future called in the thread that completes it (at once if it is done)
  * @arg: passed to fn
  *
- * Callbacks never run inside the call that completes the future of a loop. Context: any thread.
+ * Callbacks never run inside the call that completes the future of a loop. They run in a copy of the
+ * context that is current now.
  *
+ * Context: any thread
  * Return:  0; -EINVAL; -ENOMEM; WEFT_ELOOPCLOSED if the future is done and the loop closed
  * asyncio: Future.add_done_callback(fn)
  */
 WEFT_API int weft_add_done_callback(weft_future *future, weft_done_callback fn, void *arg);
+
+/* As weft_add_done_callback(), to run in this very context, which gets a reference (NULL: in a copy
+ * of the current one). asyncio: Future.add_done_callback(fn, context=...) */
+WEFT_API int weft_add_done_callback_in(weft_future *future, weft_context *context,
+                                       weft_done_callback fn, void *arg);
 
 /**
  * weft_remove_done_callback - take back every callback with this function and argument

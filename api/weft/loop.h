@@ -152,6 +152,21 @@ WEFT_API int weft_call_later(weft_loop *loop, double delay, weft_callback fn, vo
 WEFT_API int weft_call_at(weft_loop *loop, double when, weft_callback fn, void *arg,
                           weft_handle **ret_handle);
 
+/*
+ * Every callback runs in a copy of the context that was current when it was registered (for
+ * descriptors and timers too); what it sets is seen by nobody else. These run it in the given context
+ * itself, which gets a reference: NULL for a copy, as above. A callback whose context is entered
+ * when its turn comes is reported with WEFT_ERUNTIME, and not called. asyncio: context=...
+ */
+WEFT_API int weft_call_soon_in(weft_loop *loop, weft_context *context, weft_callback fn, void *arg,
+                               weft_handle **ret_handle);
+WEFT_API int weft_call_soon_threadsafe_in(weft_loop *loop, weft_context *context, weft_callback fn,
+                                          void *arg, weft_handle **ret_handle);
+WEFT_API int weft_call_later_in(weft_loop *loop, weft_context *context, double delay,
+                                weft_callback fn, void *arg, weft_handle **ret_handle);
+WEFT_API int weft_call_at_in(weft_loop *loop, weft_context *context, double when, weft_callback fn,
+                             void *arg, weft_handle **ret_handle);
+
 /* Keeps the callback from running if it has not started. Idempotent. Loop. asyncio: Handle.cancel()
  */
 WEFT_API void weft_handle_cancel(weft_handle *handle);
@@ -188,8 +203,8 @@ typedef struct weft_report {
     const struct weft_report *original; /* the report whose handler failed */
 } weft_report;
 
-/* Gets every report of the loop, in the thread that makes it. A negative return is reported itself.
- */
+/* Gets every report of the loop, in the thread that makes it, and in a copy of the context of the
+ * task or handle that it is about. A negative return is reported itself. */
 typedef int (*weft_exception_handler)(weft_loop *loop, const weft_report *report, void *arg);
 
 /* Sets the handler (NULL: the default, which writes to standard error). 0. asyncio:

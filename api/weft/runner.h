@@ -78,6 +78,12 @@ WEFT_API int weft_runner_init(weft_runner *runner, const weft_runner_options *op
 WEFT_API int weft_runner_run(weft_runner *runner, weft_coroutine main, void *arg,
                              void **ret_result);
 
+/* As weft_runner_run(), in this very context (NULL: in the runner's, which began as a copy of the
+ * current one when the runtime was made, and which all such runs share). asyncio: Runner.run(coro,
+ * context=...) */
+WEFT_API int weft_runner_run_in(weft_runner *runner, weft_context *context, weft_coroutine main,
+                                void *arg, void **ret_result);
+
 /**
  * weft_runner_start - run the runtime in the background, all loops on threads of their own
  *

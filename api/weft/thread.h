@@ -13,7 +13,8 @@ WEFT_BEGIN
 
 /**
  * weft_to_thread - run a blocking function in the runtime's pool
- * @fn:  called once in a pool thread; its result and error become the future's
+ * @fn:  called once in a pool thread, in a copy of the current context; its result and error become
+ *       the future's
  * @arg: passed to fn
  *
  * While the pool's queue is full, a calling task waits for room (a callback gets -EAGAIN instead).
@@ -97,7 +98,7 @@ WEFT_API int weft_loop_shutdown_default_executor(weft_loop *loop, double timeout
  * weft_run_coroutine_threadsafe - start a coroutine on a loop from any thread
  * @fn, @arg: as in weft_create_task()
  *
- * Returns at once. Wait for the future with weft_future_wait(); cancelling it makes it cancelled at
+ * Returns at once. The task runs in a copy of the submitter's context. Wait for the future with weft_future_wait(); cancelling it makes it cancelled at
  * once and asks the loop to cancel the task.
  *
  * Context: any thread
@@ -107,7 +108,7 @@ WEFT_API int weft_loop_shutdown_default_executor(weft_loop *loop, double timeout
  */
 WEFT_API weft_future *weft_run_coroutine_threadsafe(weft_coroutine fn, void *arg, weft_loop *loop);
 
-/* As above, with the task's options (name, stack, drops; eager_start is ignored). */
+/* As above, with the task's options (name, stack, drops, context; eager_start is ignored). */
 WEFT_API weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg,
                                                          weft_loop *loop,
                                                          const weft_task_options *options);

@@ -10,13 +10,16 @@
 /* A watcher of the poller (a handle) whose descriptor is ready: queued. */
 void wf_watcher_ready(struct weft_loop *loop, void *watcher);
 
+/* The scope that a handle's callback runs in. */
+const struct scope *wf_handle_scope(const weft_handle *handle);
+
 /* The loop is being closed: the watcher is given back. */
 void wf_watcher_drop(struct weft_loop *loop, void *watcher);
 
 /* A done callback that is queued on this loop, whichever thread adds it. As
- * weft_add_done_callback(). */
-int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_done_callback fn,
-                            void *arg);
+ * weft_add_done_callback_in(). */
+int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_context *context,
+                            weft_done_callback fn, void *arg);
 
 /*
  * Callbacks keep their future alive from its completion until they have run, and not before: a

@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "runtime/sched/callback.h"
+#include "runtime/sched/current_scope.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
@@ -27,8 +28,9 @@ struct done_callback {
     struct weft_future *future;
     weft_done_callback fn;
     void *arg;
-    uint32_t life; /* of its loop, when it was added: it is called in no later one */
-    bool holds;    /* D3 */
+    struct scope scope; /* its context */
+    uint32_t life;      /* of its loop, when it was added: it is called in no later one */
+    bool holds;         /* D3 */
 };
 _Static_assert(sizeof(struct done_callback) <= BLOCK_SMALL_BYTES, "a callback is a small block");
 
@@ -37,18 +39,27 @@ static void callback_free(struct done_callback *callback)
     struct weft_loop *here = loop_current();
     if (callback->holds)
         wf_future_unref(callback->future);
+    scope_fini(&callback->scope);
     block_put(here ? &here->blocks : NULL, BLOCK_SMALL, callback);
 }
 
 static void callback_call(struct done_callback *callback, struct weft_loop *loop)
 {
-    int code = callback->fn(callback->future, callback->arg);
+    struct scope *current = scope_current(); /* of a task, for one that its completer calls (D2) */
+    int code;
+    if (likely(scope_begin(current, &callback->scope))) {
+        code = callback->fn(callback->future, callback->arg);
+        scope_end(current, &callback->scope);
+    } else {
+        code = weft_fail(WEFT_ERUNTIME, "the callback's context is entered already");
+    }
     if (code < 0) {
         weft_error *error = wf_error_slot_take(wf_error_slot(), code);
         if (loop && (code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT))
             loop_end_fatally(loop, code);
         else
-            wf_report(loop, "Exception in done callback", code, error, callback->future, NULL);
+            wf_report_in(&callback->scope, loop, "Exception in done callback", code, error,
+                         callback->future, NULL);
         weft_error_unref(error);
     }
     callback_free(callback);
@@ -112,8 +123,8 @@ static bool callback_add_remote(struct done_callback *callback, struct weft_futu
     return true;
 }
 
-int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_done_callback fn,
-                            void *arg)
+int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_context *context,
+                            weft_done_callback fn, void *arg)
 {
     struct weft_loop *here = loop_current();
     struct done_callback *callback = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
@@ -125,6 +136,7 @@ int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_
     callback->fn = fn;
     callback->arg = arg;
     callback->life = loop && loop == here ? loop_life(loop) : f->life;
+    scope_init(&callback->scope, context, scope_current_at(here));
     callback->holds = false;
     bool added;
     if (loop && loop == future_loop(f) && wf_loop_enter(loop, &visit)) {
@@ -140,10 +152,16 @@ int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_
 
 int weft_add_done_callback(weft_future *future, weft_done_callback fn, void *arg)
 {
+    return weft_add_done_callback_in(future, NULL, fn, arg);
+}
+
+int weft_add_done_callback_in(weft_future *future, weft_context *context, weft_done_callback fn,
+                              void *arg)
+{
     if (!future || !fn)
         return -EINVAL;
     struct weft_loop *loop = loop_current();
-    return wf_add_done_callback_on(future, loop ? loop : future_loop(future), fn, arg);
+    return wf_add_done_callback_on(future, loop ? loop : future_loop(future), context, fn, arg);
 }
 
 static bool is_callback(const struct runnable *r)

@@ -11,6 +11,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/sched/callback.h"
+#include "runtime/sched/current_scope.h"
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
 
@@ -20,6 +21,7 @@ struct weft_handle {
     struct weft_loop *loop;
     weft_callback fn;
     void *arg;
+    struct scope scope;     /* its context: the maker's until it is queued */
     _Atomic uint32_t refs;  /* any thread, by RMW */
     _Atomic bool cancelled; /* H3 */
     bool timed;
@@ -36,14 +38,28 @@ weft_handle *weft_handle_ref(weft_handle *handle)
     return handle;
 }
 
+static void handle_free(weft_handle *handle)
+{
+    struct weft_loop *here = loop_current();
+    block_put(here ? &here->blocks : NULL, BLOCK_SMALL, handle);
+}
+
+static __attribute__((noinline)) void handle_free_with_scope(weft_handle *handle)
+{
+    wf_scope_fini(&handle->scope);
+    handle_free(handle);
+}
+
 void weft_handle_unref(weft_handle *handle)
 {
     /* Acquire and release: all uses come before the free. The only holder need not write. */
     if (!handle || (atomic_load_explicit(&handle->refs, memory_order_acquire) != 1 &&
                     atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel) != 1))
         return;
-    struct weft_loop *here = loop_current();
-    block_put(here ? &here->blocks : NULL, BLOCK_SMALL, handle);
+    if (unlikely(handle->scope.word != 0))
+        handle_free_with_scope(handle);
+    else
+        handle_free(handle);
 }
 
 static bool handle_is_cancelled(const weft_handle *handle)
@@ -54,7 +70,14 @@ static bool handle_is_cancelled(const weft_handle *handle)
 
 static void handle_call(weft_handle *handle)
 {
-    int code = handle->fn(handle->arg);
+    int code;
+    /* In the loop's own flow, no task runs: the thread's scope is the current one. */
+    if (likely(scope_begin(&wf_scope_thread, &handle->scope))) {
+        code = handle->fn(handle->arg);
+        scope_end(&wf_scope_thread, &handle->scope);
+    } else {
+        code = weft_fail(WEFT_ERUNTIME, "the callback's context is entered already");
+    }
     if (likely(code >= 0))
         return;
     struct error_slot *slot = wf_error_slot();
@@ -78,7 +101,13 @@ static void handle_run(struct runnable *r, struct weft_loop *loop)
         weft_handle_unref(handle);
 }
 
-static weft_handle *handle_make(struct weft_loop *loop, weft_callback fn, void *arg)
+const struct scope *wf_handle_scope(const weft_handle *handle)
+{
+    return &handle->scope;
+}
+
+static weft_handle *handle_make(struct weft_loop *loop, weft_context *context, weft_callback fn,
+                                void *arg)
 {
     struct weft_loop *here = loop_current();
     weft_handle *handle = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
@@ -89,6 +118,7 @@ static weft_handle *handle_make(struct weft_loop *loop, weft_callback fn, void *
     handle->loop = loop;
     handle->fn = fn;
     handle->arg = arg;
+    scope_init(&handle->scope, context, scope_current_at(here));
     atomic_init(&handle->refs, 1);
     atomic_init(&handle->cancelled, false);
     handle->timed = handle->watching = handle->queued = false;
@@ -96,8 +126,8 @@ static weft_handle *handle_make(struct weft_loop *loop, weft_callback fn, void *
 }
 
 /* What every registration checks first: 0 and a handle, or the error. */
-static int handle_register(struct weft_loop *loop, weft_callback fn, void *arg, bool any_thread,
-                           weft_handle **ret_handle)
+static int handle_register(struct weft_loop *loop, weft_context *context, weft_callback fn,
+                           void *arg, bool any_thread, weft_handle **ret_handle)
 {
     if (!loop || !fn)
         return -EINVAL;
@@ -105,7 +135,7 @@ static int handle_register(struct weft_loop *loop, weft_callback fn, void *arg, 
         return WEFT_ELOOPCLOSED;
     if (unlikely(loop->debug) && !any_thread && loop_is_elsewhere(loop))
         return WEFT_EWRONGTHREAD;
-    *ret_handle = handle_make(loop, fn, arg);
+    *ret_handle = handle_make(loop, context, fn, arg);
     return *ret_handle ? 0 : -ENOMEM;
 }
 
@@ -115,10 +145,11 @@ static void handle_hand_out(weft_handle *handle, weft_handle **ret_handle)
         *ret_handle = weft_handle_ref(handle);
 }
 
-int weft_call_soon(weft_loop *loop, weft_callback fn, void *arg, weft_handle **ret_handle)
+static inline int call_soon(weft_loop *loop, weft_context *context, weft_callback fn, void *arg,
+                            weft_handle **ret_handle)
 {
     weft_handle *handle;
-    int rc = handle_register(loop, fn, arg, false, &handle);
+    int rc = handle_register(loop, context, fn, arg, false, &handle);
     if (rc)
         return rc;
     handle_hand_out(handle, ret_handle);
@@ -129,13 +160,30 @@ int weft_call_soon(weft_loop *loop, weft_callback fn, void *arg, weft_handle **r
     return 0;
 }
 
+int weft_call_soon(weft_loop *loop, weft_callback fn, void *arg, weft_handle **ret_handle)
+{
+    return call_soon(loop, NULL, fn, arg, ret_handle);
+}
+
+int weft_call_soon_in(weft_loop *loop, weft_context *context, weft_callback fn, void *arg,
+                      weft_handle **ret_handle)
+{
+    return call_soon(loop, context, fn, arg, ret_handle);
+}
+
 int weft_call_soon_threadsafe(weft_loop *loop, weft_callback fn, void *arg,
                               weft_handle **ret_handle)
 {
+    return weft_call_soon_threadsafe_in(loop, NULL, fn, arg, ret_handle);
+}
+
+int weft_call_soon_threadsafe_in(weft_loop *loop, weft_context *context, weft_callback fn,
+                                 void *arg, weft_handle **ret_handle)
+{
     if (loop && loop == loop_current())
-        return weft_call_soon(loop, fn, arg, ret_handle);
+        return call_soon(loop, context, fn, arg, ret_handle);
     weft_handle *handle, *second = NULL;
-    int rc = handle_register(loop, fn, arg, true, &handle);
+    int rc = handle_register(loop, context, fn, arg, true, &handle);
     if (rc)
         return rc;
     handle_hand_out(handle, ret_handle ? &second : NULL);
@@ -150,11 +198,11 @@ int weft_call_soon_threadsafe(weft_loop *loop, weft_callback fn, void *arg,
     return 0;
 }
 
-static int call_at_ns(weft_loop *loop, int64_t when_ns, weft_callback fn, void *arg,
-                      weft_handle **ret_handle)
+static int call_at_ns(weft_loop *loop, int64_t when_ns, weft_context *context, weft_callback fn,
+                      void *arg, weft_handle **ret_handle)
 {
     weft_handle *handle;
-    int rc = handle_register(loop, fn, arg, false, &handle);
+    int rc = handle_register(loop, context, fn, arg, false, &handle);
     if (rc)
         return rc;
     handle_hand_out(handle, ret_handle);
@@ -168,20 +216,33 @@ static int call_at_ns(weft_loop *loop, int64_t when_ns, weft_callback fn, void *
 int weft_call_later(weft_loop *loop, double delay, weft_callback fn, void *arg,
                     weft_handle **ret_handle)
 {
+    return weft_call_later_in(loop, NULL, delay, fn, arg, ret_handle);
+}
+
+int weft_call_later_in(weft_loop *loop, weft_context *context, double delay, weft_callback fn,
+                       void *arg, weft_handle **ret_handle)
+{
     if (!loop || isnan(delay))
         return -EINVAL;
     if (delay <= 0)
         loop_attend(loop); /* SOON-12: it is due in the next turn */
-    return call_at_ns(loop, clock_add_ns(loop_now_ns(loop), clock_ns(delay)), fn, arg, ret_handle);
+    return call_at_ns(loop, clock_add_ns(loop_now_ns(loop), clock_ns(delay)), context, fn, arg,
+                      ret_handle);
 }
 
 int weft_call_at(weft_loop *loop, double when, weft_callback fn, void *arg,
                  weft_handle **ret_handle)
 {
+    return weft_call_at_in(loop, NULL, when, fn, arg, ret_handle);
+}
+
+int weft_call_at_in(weft_loop *loop, weft_context *context, double when, weft_callback fn,
+                    void *arg, weft_handle **ret_handle)
+{
     if (!loop || isnan(when))
         return -EINVAL;
     loop_attend(loop);
-    return call_at_ns(loop, clock_ns(when), fn, arg, ret_handle);
+    return call_at_ns(loop, clock_ns(when), context, fn, arg, ret_handle);
 }
 
 void weft_handle_cancel(weft_handle *handle)
@@ -238,7 +299,7 @@ void wf_watcher_drop(struct weft_loop *loop, void *watcher)
 static int watch(weft_loop *loop, int fd, enum poller_side side, weft_callback fn, void *arg)
 {
     weft_handle *handle;
-    int rc = handle_register(loop, fn, arg, false, &handle);
+    int rc = handle_register(loop, NULL, fn, arg, false, &handle);
     if (rc)
         return rc;
     handle->watching = true;

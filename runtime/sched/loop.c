@@ -261,7 +261,7 @@ int weft_loop_run_until_complete(weft_loop *loop, weft_future *future, void **re
     int rc = run_begin(loop, &run);
     if (rc)
         return rc;
-    rc = wf_add_done_callback_on(future, loop, stop_on_done, loop);
+    rc = wf_add_done_callback_on(future, loop, NULL, stop_on_done, loop);
     if (rc) {
         run_end(loop, &run);
         return rc;

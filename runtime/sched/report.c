@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+#include "runtime/sched/callback.h"
+#include "runtime/sched/current_scope.h"
 #include "runtime/sched/frames_text.h"
 #include "runtime/sched/occupy.h"
 
@@ -79,15 +81,54 @@ void weft_loop_default_exception_handler(weft_loop *loop, const weft_report *rep
     funlockfile(stderr);
 }
 
-void weft_loop_call_exception_handler(weft_loop *loop, const weft_report *report)
+/*
+ * A copy of the scope of what failed (EXH-09): of the task, else of the handle. False: it is about
+ * neither, or about a task that another thread may be using.
+ */
+static bool report_scope(const weft_report *report, struct scope *ret_scope)
 {
-    if (!report)
-        return;
+    weft_future *about = report->task ? report->task : report->future;
+
+    if (about && future_is_task(about)) {
+        struct weft_loop *home = future_is_done(about) ? NULL : future_loop(about);
+        struct loop_visit visit;
+        if (home && !wf_loop_enter(home, &visit))
+            return false;
+        scope_init(ret_scope, NULL, &task_of(about)->scope);
+        if (home)
+            wf_loop_leave(home, &visit);
+        return true;
+    }
+    if (about || !report->handle)
+        return false;
+    scope_init(ret_scope, NULL, wf_handle_scope(report->handle));
+    return true;
+}
+
+/* The user's handler sees the variables as the failing code left them: in a copy of `where`, or
+ * (NULL) of what the report is about. */
+static int report_handle(weft_loop *loop, const weft_report *report, const struct scope *where)
+{
+    struct scope own, *current = scope_current();
+
+    if (where)
+        scope_init(&own, NULL, where);
+    else if (!report_scope(report, &own))
+        return loop->handler(loop, report, loop->handler_arg);
+    (void)scope_begin(current, &own); /* a copy: nobody else can have entered it */
+    int code = loop->handler(loop, report, loop->handler_arg);
+    scope_end(current, &own);
+    scope_fini(&own);
+    return code;
+}
+
+static void report_call(weft_loop *loop, const weft_report *report, const struct scope *where)
+{
     if (!loop || !loop->handler) {
         weft_loop_default_exception_handler(loop, report);
         return;
     }
-    int code = loop->handler(loop, report, loop->handler_arg);
+    int code = report_handle(loop, report, where);
     if (code >= 0)
         return;
     weft_error *error = wf_error_slot_take(wf_error_slot(), code);
@@ -105,8 +146,14 @@ void weft_loop_call_exception_handler(weft_loop *loop, const weft_report *report
     weft_error_unref(error);
 }
 
-void wf_report(struct weft_loop *loop, const char *message, int code, weft_error *error,
-               weft_future *future, weft_handle *handle)
+void weft_loop_call_exception_handler(weft_loop *loop, const weft_report *report)
+{
+    if (report)
+        report_call(loop, report, NULL);
+}
+
+void wf_report_in(const struct scope *where, struct weft_loop *loop, const char *message, int code,
+                  weft_error *error, weft_future *future, weft_handle *handle)
 {
     weft_report report = {.message = message,
                           .code = code,
@@ -114,5 +161,11 @@ void wf_report(struct weft_loop *loop, const char *message, int code, weft_error
                           .future = future,
                           .task = future && future_is_task(future) ? future : NULL,
                           .handle = handle};
-    weft_loop_call_exception_handler(loop, &report);
+    report_call(loop, &report, where);
+}
+
+void wf_report(struct weft_loop *loop, const char *message, int code, weft_error *error,
+               weft_future *future, weft_handle *handle)
+{
+    wf_report_in(NULL, loop, message, code, error, future, handle);
 }

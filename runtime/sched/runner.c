@@ -44,6 +44,7 @@ struct weft_runtime {
     bool ended[RUNTIME_LOOPS_MAX];        /* each written and read by its loop's thread */
     bool background;                      /* under lock */
     pthread_t opener;                     /* the thread that opened it */
+    weft_context *context;                /* of all runs without one of their own (RNR-05) */
     bool set_event_loop;                  /* the first loop became its thread's current one */
     unsigned
         refused; /* loops are not started for so many spawns after a thread could not be made */
@@ -159,6 +160,11 @@ static int runner_make(weft_runner *runner)
     wf_runtime_init(&rt->runtime, o->clock == WEFT_CLOCK_VIRTUAL ? 1 : loops);
     rt->runtime.start_loop = start_loop;
     rt->options = *o;
+    rt->context = weft_copy_context();
+    if (!rt->context) {
+        mem_free_line(rt, sizeof(*rt));
+        return -ENOMEM;
+    }
     pthread_mutex_init(&rt->lock, NULL);
 
     struct weft_loop *loop = NULL;
@@ -176,6 +182,7 @@ static int runner_make(weft_runner *runner)
     }
     if (!loop) {
         pthread_mutex_destroy(&rt->lock);
+        weft_context_unref(rt->context);
         mem_free_line(rt, sizeof(*rt));
         return rc;
     }
@@ -250,6 +257,12 @@ weft_loop *weft_runner_loop_at(weft_runner *runner, int index)
 
 int weft_runner_run(weft_runner *runner, weft_coroutine main, void *arg, void **ret_result)
 {
+    return weft_runner_run_in(runner, NULL, main, arg, ret_result);
+}
+
+int weft_runner_run_in(weft_runner *runner, weft_context *context, weft_coroutine main, void *arg,
+                       void **ret_result)
+{
     if (!main)
         return -EINVAL;
     if (loop_current())
@@ -264,9 +277,10 @@ int weft_runner_run(weft_runner *runner, weft_coroutine main, void *arg, void **
     pthread_mutex_unlock(&rt->lock);
     if (background || weft_loop_is_running(loop))
         return weft_fail(WEFT_ELOOPRUNNING, "the runner's loop is running");
+    weft_task_options options = {.context = context ? context : rt->context};
     weft_task *task = loop->task_factory
-                          ? loop->task_factory(loop, main, arg, NULL, loop->task_factory_arg)
-                          : weft_task_new(loop, main, arg, NULL);
+                          ? loop->task_factory(loop, main, arg, &options, loop->task_factory_arg)
+                          : weft_task_new(loop, main, arg, &options);
     if (!task)
         return -errno;
     rc = weft_loop_run_until_complete(loop, task, ret_result);
@@ -430,6 +444,7 @@ int weft_runner_close(weft_runner *runner)
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)
         weft_loop_free(rt->runtime.loops[i]);
     pthread_mutex_destroy(&rt->lock);
+    weft_context_unref(rt->context);
     mem_free_line(rt, sizeof(*rt));
     runner->runtime = NULL;
     return 0;
