@@ -122,6 +122,19 @@ static void member_failed(weft_task_group *group, struct member *member)
     }
 }
 
+/*
+ * The loop's factory has made a task that failed before it suspended: the group ends inside the call
+ * that made it, as in asyncio from the first version with such factories on (3.13). A task of
+ * eager_start, which is younger (3.14), is heard of in the next iteration (EAGR-13).
+ */
+static void member_failed_at_once(weft_task_group *group, struct member *member, weft_task *task)
+{
+    member->group = group;
+    member->watch.set = NULL;
+    member->watch.future = task;
+    member_failed(group, member);
+}
+
 static void member_told(struct watch_set *set, struct watch *watch)
 {
     struct member *member = container_of(set, struct member, set);
@@ -198,15 +211,20 @@ weft_task *weft_task_group_create_task(weft_task_group *group, weft_coroutine fn
         block_put(&group->loop_->blocks, BLOCK_SMALL, member);
         return NULL;
     }
-    if (future_is_done(task) && outcome_value(&task->outcome) != OUTCOME_FAILED) {
+    bool done = future_is_done(task), failed = outcome_value(&task->outcome) == OUTCOME_FAILED;
+    if (done && !failed) {
         /* It is out of the group already: an end of no other kind needs an iteration (EAGR-16). */
         block_put(&group->loop_->blocks, BLOCK_SMALL, member);
         return task;
     }
     watch_set_init(&member->set, &member_ops, group->loop_);
-    member_join(group, member);
     wf_future_ref(task);
-    wf_watch_begin(&member->set, &member->watch, task); /* also if it is done: EAGR-13 */
+    if (done && !(options && options->eager_start > 0)) {
+        member_failed_at_once(group, member, task);
+    } else {
+        member_join(group, member);
+        wf_watch_begin(&member->set, &member->watch, task); /* also if it is done: EAGR-13 */
+    }
     wf_watch_set_release(&member->set);
     return task;
 }

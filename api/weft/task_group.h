@@ -58,7 +58,8 @@ WEFT_API int weft_task_group_begin(weft_task_group *group);
  * weft_task_group_create_task - start a coroutine as a task of the group
  * @fn, @arg, @options: as for weft_create_task()
  *
- * A task leaves the group as soon as it is done.
+ * A task leaves the group as soon as it is done. One that an eager factory makes, and that fails at
+ * once, ends the group inside this call; with eager_start the group learns of it an iteration later.
  *
  * Context: loop: the block, and tasks of the group
  * Return:  owned by the caller, as from weft_create_task(); NULL with errno -WEFT_ERUNTIME if the

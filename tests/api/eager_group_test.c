@@ -79,6 +79,55 @@ START_SIM(group_learns_of_an_eager_failure_later)
     return 0;
 }
 
+/* Enters a group on a loop whose factory is eager, and makes a task that fails. */
+static weft_task *begin_with_failure(weft_task_group *group)
+{
+    weft_loop_set_task_factory(weft_get_running_loop(), weft_eager_task_factory, NULL);
+    ck_assert_int_eq(weft_task_group_begin(group), 0);
+    weft_task *failed = weft_task_group_create_task(group, fail_at_once, NULL, NULL);
+    ck_assert_ptr_nonnull(failed);
+    ck_assert(weft_done(failed));
+    return failed;
+}
+
+/* TGRP-05, TGRP-06, TGRP-17: a task that the factory made eager, and that fails, ends the group
+ * inside create_task: the body is cancelled already, and can make no others. */
+START_SIM(group_learns_of_a_factorys_failure_at_once)
+{
+    weft_task_group group = WEFT_TASK_GROUP_INIT;
+    weft_task *failed = begin_with_failure(&group);
+
+    ck_assert_int_eq(weft_cancelling(weft_current_task()), 1);
+    ck_assert_ptr_null(weft_task_group_create_task(&group, give_value, NULL, NULL));
+    ck_assert_int_eq(errno, -WEFT_ERUNTIME);
+    int rc = weft_sleep(1000);
+    ck_assert_int_eq(rc, WEFT_ECANCELLED);
+    ck_assert_int_eq(weft_task_group_end(&group, rc), WEFT_EGROUP);
+    ck_assert_uint_eq(weft_error_count(weft_error_current()), 1);
+    ck_assert_int_eq(weft_error_code(weft_error_at(weft_error_current(), 0)), -EIO);
+    ck_assert_int_eq(weft_cancelling(weft_current_task()), 0);
+    ck_assert_double_eq(weft_loop_time(weft_get_running_loop()), 0);
+    weft_unref(failed);
+    return 0;
+}
+
+/* A body that does not suspend either leaves the group with the error in the same iteration, and the
+ * request to cancel it is taken back. */
+START_SIM(group_is_left_at_once_after_a_factorys_failure)
+{
+    weft_task_group group = WEFT_TASK_GROUP_INIT;
+    int turn = sim_turn();
+    weft_task *failed = begin_with_failure(&group);
+
+    ck_assert_int_eq(weft_task_group_end(&group, 0), WEFT_EGROUP);
+    ck_assert_int_eq(weft_error_code(weft_error_at(weft_error_current(), 0)), -EIO);
+    ck_assert_int_eq(sim_turn(), turn);
+    ck_assert_int_eq(weft_cancelling(weft_current_task()), 0);
+    ck_assert_int_eq(weft_yield(), 0);
+    weft_unref(failed);
+    return 0;
+}
+
 /* A tree of groups and gathers, three children a node, that adds its nodes up. */
 struct node {
     int depth;
@@ -134,6 +183,8 @@ int main(void)
     TCase *eagerly = tcase_create("eagerly");
     tcase_add_test(eagerly, gather_of_what_is_done);
     tcase_add_test(eagerly, group_learns_of_an_eager_failure_later);
+    tcase_add_test(eagerly, group_learns_of_a_factorys_failure_at_once);
+    tcase_add_test(eagerly, group_is_left_at_once_after_a_factorys_failure);
     tcase_add_test(eagerly, tree_of_groups_and_gathers_queues_nothing);
     suite_add_tcase(suite, eagerly);
 
