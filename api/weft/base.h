@@ -48,6 +48,7 @@ typedef struct weft_handle weft_handle;
 typedef struct weft_error weft_error;
 typedef struct weft_executor weft_executor;
 typedef struct weft_context weft_context; /* values of context variables: weft/context.h */
+typedef struct weft_generator weft_generator;
 
 /*
  * A coroutine: 0 and a result, or a negative error. It runs on a stack of its own, and may call

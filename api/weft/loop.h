@@ -200,6 +200,7 @@ typedef struct weft_report {
     weft_future *future; /* borrowed: the future or task that it is about */
     weft_task *task;
     weft_handle *handle;
+    weft_generator *asyncgen;           /* borrowed: the asynchronous generator that it is about */
     const struct weft_report *original; /* the report whose handler failed */
 } weft_report;
 

@@ -8,6 +8,7 @@
 #include <weft/context.h>
 #include <weft/error.h>
 #include <weft/future.h>
+#include <weft/generator.h>
 #include <weft/loop.h>
 #include <weft/queue.h>
 #include <weft/runner.h>

@@ -45,6 +45,23 @@
 struct runtime;
 struct watch_set;
 
+/* An asynchronous generator that was started and is not finished. */
+struct generator_entry {
+    struct generator_entry *prev, *next; /* next is NULL for the newest */
+};
+
+struct generators_ops {
+    int (*shutdown)(struct weft_loop *loop); /* closes them all; in a task of the loop */
+    void (*drop)(struct weft_loop *loop);    /* the loop is closed: those that it owns are freed */
+};
+
+/* The generators of a loop, in the order in which they were started. */
+struct generators {
+    struct generator_entry *first, *last;
+    const struct generators_ops *ops; /* set with the first; NULL: there never was one */
+    bool shut_down;
+};
+
 /* Who has the loop: see occupy.h. */
 enum loop_running {
     LOOP_IDLE,    /* nobody */
@@ -67,6 +84,7 @@ struct weft_loop {
     struct context context;  /* the loop's own flow */
     struct task *tasks_first, *tasks_last; /* unfinished, in order of creation */
     struct watch_set *watch_sets;          /* that end when it is closed (W3 in watch.h) */
+    struct generators generators;
     struct block_cache blocks;
     struct stack_cache stacks;
     uint64_t number_next, number_end; /* of unnamed tasks: a range of the process's count */

@@ -57,8 +57,11 @@ static void loop_destroy_task(struct weft_loop *loop, struct task *task)
     if (task->wait)
         task->wait->ops->abandon(task->wait, task);
     if (task->started) {
-        task->stack->owner = NULL;
-        stack_put(&loop->stacks, task->stack);
+        struct stack *stack = task->stack;
+        while (stack->inner) /* a generator's, which keeps it */
+            stack = stack->caller->stack;
+        stack->owner = NULL;
+        stack_put(&loop->stacks, stack);
     } else if (task->arg_drop) {
         task->arg_drop(task->arg);
     }
@@ -112,6 +115,8 @@ static void loop_drop_all(struct weft_loop *loop)
     while (loop->tasks_first)
         loop_destroy_task(loop, loop->tasks_first);
     wf_watch_sets_close(loop);
+    if (loop->generators.ops)
+        loop->generators.ops->drop(loop);
     wf_poller_close(&loop->poller);
     wf_stack_cache_fini(&loop->stacks);
 }

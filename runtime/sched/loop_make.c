@@ -105,6 +105,7 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->handed = NULL;
     loop->tasks_first = loop->tasks_last = NULL;
     loop->watch_sets = NULL;
+    loop->generators = (struct generators){0};
     loop->blocks = (struct block_cache){0};
     wf_stack_cache_init(&loop->stacks);
     loop->number_next = loop->number_end = 0;

@@ -53,6 +53,8 @@ static void report_write(FILE *file, const weft_report *report, const char *inde
         weft_future_format(report->future, text, sizeof(text));
         fprintf(file, "%s  future: %s\n", indent, text);
     }
+    if (report->asyncgen)
+        fprintf(file, "%s  asyncgen: %p\n", indent, (void *)report->asyncgen);
     if (report->handle)
         fprintf(file, "%s  handle: %p\n", indent, (void *)report->handle);
     if (report->task && report->task != report->future) {

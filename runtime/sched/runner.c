@@ -347,7 +347,23 @@ static void await_leftovers(weft_task **tasks, long count)
     }
 }
 
-/* Runs on the first loop: ends the tasks of all loops (RUN-09 to RUN-14). */
+static int close_generators_here(void *arg, void **result)
+{
+    struct weft_loop *loop = arg;
+    (void)result;
+    return loop->generators.ops ? loop->generators.ops->shutdown(loop) : 0;
+}
+
+/* All asynchronous generators of a loop are closed (RUN-09, AGEN-22): on the loop itself. */
+static int close_generators(struct weft_loop *loop)
+{
+    if (loop == loop_current())
+        return close_generators_here(loop, NULL);
+    weft_task *task = weft_create_task_on(loop, close_generators_here, loop, NULL);
+    return task ? weft_join(task, NULL) : -errno;
+}
+
+/* Runs on the first loop: ends the tasks of all loops, then their generators (RUN-09 to RUN-14). */
 static int wind_down(void *arg, void **result)
 {
     struct weft_runtime *rt = arg;
@@ -371,6 +387,11 @@ static int wind_down(void *arg, void **result)
     for (unsigned i = 0; i < loops; i++) {
         await_leftovers(tasks[i], counts[i]);
         weft_task_list_free(tasks[i], counts[i]);
+    }
+    for (unsigned i = 0; i < loops; i++) {
+        int failed = close_generators(rt->runtime.loops[i]);
+        if (failed)
+            rc = failed;
     }
     return rc;
 }

@@ -45,14 +45,27 @@ enum stack_class {
     STACK_CLASSES
 };
 
+struct context;
+struct stack;
+
+/* Where the flow on an inner stack goes on when it leaves that: a generator's caller. */
+struct stack_caller {
+    const struct context *context; /* suspended */
+    struct stack *stack;
+};
+
 /* What a stack is known by: 32 bytes in the slab's metadata, not on the stack. */
 struct stack {
-    void *top;          /* where the first frame goes: a multiple of 64, coloured by slot */
-    void *owner;        /* written by whoever runs on it; read by the overflow message */
-    struct stack *next; /* in a cache or the depot: the next of its list */
-    uint32_t slot;      /* index in its slab; fixed */
-    uint8_t class;      /* enum stack_class; fixed */
-    uint8_t guard;      /* what guards it, if anything yet (stack_slab.c) */
+    void *top;   /* where the first frame goes: a multiple of 64, coloured by slot */
+    void *owner; /* written by whoever runs on it; read by the overflow message */
+    union {
+        struct stack *next;                /* in a cache or the depot: the next of its list */
+        const struct stack_caller *caller; /* inner: what the flow on it was called from */
+    };
+    uint32_t slot; /* index in its slab; fixed */
+    uint8_t class; /* enum stack_class; fixed */
+    uint8_t guard; /* what guards it, if anything yet (stack_slab.c) */
+    bool inner;    /* it carries a part of a task's flow that began on another stack */
 #ifdef WEFT_TSAN
     void *fiber;         /* ThreadSanitizer's idea of the flow; made at the first switch to it */
     unsigned fiber_ends; /* flows that have ended on it, in frames that never returned */

@@ -178,6 +178,24 @@ CONTEXT_INLINE void context_init(struct context *context, struct stack *stack,
     switch_init_fpu(&context->registers);
 }
 
+/* *context, of the running flow, is on the stack of *place from here on: the flow has moved there
+ * (into a generator, or out of one), or will. */
+CONTEXT_INLINE void context_move(struct context *context, const struct context *place)
+{
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+    context->stack = place->stack;
+#endif
+#ifdef WEFT_ASAN
+    context->bottom = place->bottom;
+    context->bytes = place->bytes;
+#endif
+#ifdef WEFT_TSAN
+    context->fiber = place->fiber;
+#endif
+    (void)context;
+    (void)place;
+}
+
 /* The context of the calling thread's own stack, for the loop that runs on it. */
 static inline void context_init_thread(struct context *context)
 {

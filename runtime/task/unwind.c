@@ -49,8 +49,15 @@ wf_unwind_from(const void *from, const struct stack *stack, void **frames, int m
 
 int wf_unwind(const struct context *context, const struct stack *stack, void **frames, int max)
 {
-    if (max <= 0)
-        return 0;
-    frames[0] = context->registers.pc;
-    return 1 + wf_unwind_from(context->registers.fp, stack, frames + 1, max - 1);
+    int count = 0;
+
+    while (count < max) {
+        frames[count++] = context->registers.pc;
+        count += wf_unwind_from(context->registers.fp, stack, frames + count, max - count);
+        if (!stack->inner)
+            break;
+        context = stack->caller->context;
+        stack = stack->caller->stack;
+    }
+    return count;
 }
