@@ -11,17 +11,24 @@
 
 struct weft_executor {
     struct pool *pool;
-    _Atomic uint32_t refs;  /* the owner's, and one for each call under way; any thread, by RMW */
-    _Atomic bool shut_down; /* the default executor was shut down: it stays so */
+    _Atomic uint32_t refs; /* the owner's, one for each call under way, and one for each home that
+                              it ever was the default one of; any thread, by RMW */
     weft_when_full when_full;
 };
 
 void wf_executor_ref(weft_executor *executor);
 void wf_executor_unref(weft_executor *executor);
 
-/* The runtime's executor, made at the first use; borrowed. NULL with errno. Any loop of the
- * runtime. */
-weft_executor *wf_executor_default(struct runtime *runtime);
+/* The default one of the loop's runtime, made at the first use; borrowed, and there as long as the
+ * loop is. NULL with errno. Any thread. */
+weft_executor *wf_executor_default(struct weft_loop *loop);
+
+/* From here on the loop's runtime has no other default executor than the one returned, or none. Any
+ * thread. */
+weft_executor *wf_executor_seal(struct weft_loop *loop);
+
+/* Running functions that a warning names. */
+#define EXECUTOR_LEFTOVERS 8u
 
 /* Writes that these functions are still running, as a warning of the loop. */
 void wf_executor_warn(struct weft_loop *loop, const struct pool_leftover *leftovers,

@@ -9,6 +9,9 @@
  * C2  The outcome is written by the pool thread and reaches the loop through its inbox; so
  *     the future is completed by its own loop (EXEC-19). With no loop, or a closed one, the
  *     pool thread completes it.
+ * C3  `claim` is decided once: the thread runs fn, the pool drops the job, or the user cancels. The
+ *     call's reference to the executor goes to who decided: to the canceller, which still has to
+ *     take the job out of the queue; else it stays with the job.
  */
 #include <errno.h>
 
@@ -18,17 +21,20 @@
 #include "runtime/sched/future_ops.h"
 #include "threadpool/executor.h"
 
+enum call_claim { CALL_OPEN, CALL_RUNNING, CALL_DROPPED, CALL_CANCELLED };
+
 struct call {
     struct plain_future future; /* first: future_free() gives the block back */
     struct pool_job job;
-    struct runnable home; /* brings the outcome to the loop */
-    weft_executor *executor;
+    struct runnable home;    /* brings the outcome to the loop */
+    weft_executor *executor; /* C3 */
     weft_coroutine fn;
     void *arg;
     /* The outcome, from the pool thread. */
     void *result;
     weft_error *error;
     int code;
+    _Atomic uint32_t claim; /* enum call_claim; by CAS from CALL_OPEN (C3) */
     bool carries;       /* fn runs in `scope`, else in the pool thread's own (EXEC-04, EXEC-05) */
     struct scope scope; /* a copy of the caller's context; given back by who ends the job */
     uint64_t counted;   /* the life of the loop in whose `external` it is counted, or 0: the virtual
@@ -40,19 +46,21 @@ _Static_assert(sizeof(struct call) <= BLOCK_TASK_BYTES, "a call fits where a tas
 static void call_release(struct call *call)
 {
     scope_fini(&call->scope);
-    wf_executor_unref(call->executor);
+    /* Relaxed: decided by now, before the job ended (C3). */
+    if (atomic_load_explicit(&call->claim, memory_order_relaxed) != CALL_CANCELLED)
+        wf_executor_unref(call->executor);
     wf_future_unref(&call->future.base);
 }
 
 static void call_complete(struct call *call)
 {
     struct weft_future *f = &call->future.base;
-    if (call->code == 0)
-        (void)wf_future_succeed(f,
-                                call->result); /* refused: cancelled meanwhile, dropped (EXEC-07) */
-    else
+    if (call->code) {
         (void)wf_future_fail(f, call->code == WEFT_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED,
                              call->code, call->error);
+    } else if (wf_future_succeed(f, call->result) && f->drop) {
+        f->drop(call->result); /* cancelled meanwhile (EXEC-07) */
+    }
     call_release(call);
 }
 
@@ -64,50 +72,89 @@ static void call_home(struct runnable *r, struct weft_loop *loop)
     call_complete(call);
 }
 
+static void call_send_home(struct call *call)
+{
+    struct weft_loop *loop = future_loop(&call->future.base);
+    if (!loop || !wf_loop_post(loop, &call->home)) /* EXEC-18 */
+        call_complete(call);
+}
+
+/* One of those who could, and nobody else, decides what becomes of the call (C3). Relaxed: what they
+ * read was there before the job was submitted. */
+static bool call_claim(struct call *call, enum call_claim how)
+{
+    uint32_t open = CALL_OPEN;
+    return atomic_compare_exchange_strong_explicit(&call->claim, &open, how, memory_order_relaxed,
+                                                   memory_order_relaxed);
+}
+
 /* On a pool thread. */
 static void call_run(struct pool_job *job)
 {
     struct call *call = container_of(job, struct call, job);
-    struct weft_loop *loop = future_loop(&call->future.base);
-    struct error_slot *slot = wf_error_slot();
 
-    if (call->carries)
-        (void)scope_begin(&wf_scope_thread, &call->scope); /* a copy: nobody has entered it */
-    int code = call->fn(call->arg, &call->result);
-    if (call->carries) {
-        scope_end(&wf_scope_thread, &call->scope);
-        scope_fini(&call->scope);
+    if (likely(call_claim(call, CALL_RUNNING))) {
+        struct error_slot *slot = wf_error_slot();
+        if (call->carries)
+            (void)scope_begin(&wf_scope_thread, &call->scope); /* a copy: nobody has entered it */
+        int code = call->fn(call->arg, &call->result);
+        if (call->carries) {
+            scope_end(&wf_scope_thread, &call->scope);
+            scope_fini(&call->scope);
+        }
+        call->error = code < 0 ? wf_error_slot_take(slot, code) : NULL;
+        wf_error_slot_fini(slot);
+        call->code = code <= 0 ? code : WEFT_EPANIC;
+    } else {
+        call->code = WEFT_ECANCELLED; /* the canceller was first, and the pool was quicker */
     }
-    call->error = code < 0 ? wf_error_slot_take(slot, code) : NULL;
-    wf_error_slot_fini(slot);
-    call->code = code <= 0 ? code : WEFT_EPANIC;
-    if (!loop || !wf_loop_post(loop, &call->home)) /* EXEC-18 */
-        call_complete(call);
+    call_send_home(call);
 }
 
 /* The pool is closed and gives back what is queued. */
 static void call_drop(struct pool_job *job)
 {
     struct call *call = container_of(job, struct call, job);
-    struct weft_loop *loop = future_loop(&call->future.base);
+    (void)call_claim(call, CALL_DROPPED);
     call->code = WEFT_ECANCELLED;
-    if (!loop || !wf_loop_post(loop, &call->home))
-        call_complete(call);
+    call_send_home(call);
 }
 
-/* The user cancelled the future: work that no thread has taken never runs (EXEC-08). */
+/* The canceller has claimed the call, and with it the executor (C3): takes it out of the queue. */
+static void call_withdraw(struct call *call)
+{
+    weft_executor *executor = call->executor;
+    if (wf_pool_cancel(executor->pool, &call->job)) {
+        call->code = WEFT_ECANCELLED;
+        call_send_home(call);
+    }
+    wf_executor_unref(executor);
+}
+
+/* The user cancelled a loop's future: work that no thread has taken never runs (EXEC-08). */
 static void call_cancelled(struct weft_future *f)
 {
     struct call *call = (struct call *)(void *)f;
-    struct weft_loop *loop = future_loop(f);
-    if (!wf_pool_cancel(call->executor->pool, &call->job))
-        return;
-    call->code = WEFT_ECANCELLED;
-    if (!loop || !wf_loop_post(loop, &call->home))
-        call_complete(call);
+    if (call_claim(call, CALL_CANCELLED))
+        call_withdraw(call);
 }
 
 static const struct future_ops call_ops = {.cancelled = call_cancelled};
+
+/* The user cancels a concurrent future: refused while the function runs (XTHR-22). */
+static int call_cancel(struct weft_future *f, weft_error *error)
+{
+    struct call *call = (struct call *)(void *)f;
+    bool claimed = call_claim(call, CALL_CANCELLED);
+    if (!claimed && atomic_load_explicit(&call->claim, memory_order_relaxed) == CALL_RUNNING)
+        return 0;
+    (void)wf_future_fail(f, OUTCOME_CANCELLED, WEFT_ECANCELLED, weft_error_ref(error));
+    if (claimed)
+        call_withdraw(call);
+    return outcome_value(&f->outcome) == OUTCOME_CANCELLED;
+}
+
+static const struct future_ops call_concurrent_ops = {.cancel = call_cancel};
 
 /* A task that waits for room in the queue. */
 struct room_wait {
@@ -164,7 +211,9 @@ static int submit_from_task(struct weft_loop *loop, struct task *task, struct ca
     task_expect_remote(task);
     int rc = wf_pool_submit_wait(pool, &call->job, &room.waiter);
     if (rc == 1) {
+        loop->external++; /* a virtual clock waits for room, whatever loop the work is for */
         wf_park(loop, task, &room.wait);
+        loop->external--;
         rc = room.status;
         if (room.cancelled) {
             rc = WEFT_ECANCELLED;
@@ -189,7 +238,7 @@ static struct call *call_make(struct weft_loop *loop, weft_executor *executor, w
     if (!call)
         return NULL;
     plain_init(&call->future, loop, BLOCK_TASK, future_bias(loop, here), 2); /* C1 */
-    call->future.ops = &call_ops;
+    call->future.ops = loop ? &call_ops : &call_concurrent_ops;
     call->job =
         (struct pool_job){.run = call_run, .drop = call_drop, .name_of = (void *)(uintptr_t)fn};
     call->home.run = call_home;
@@ -201,6 +250,7 @@ static struct call *call_make(struct weft_loop *loop, weft_executor *executor, w
     call->result = NULL;
     call->error = NULL;
     call->code = 0;
+    atomic_init(&call->claim, CALL_OPEN);
     return call;
 }
 
@@ -224,12 +274,11 @@ static weft_future *run_in_executor(weft_loop *loop, weft_executor *executor, we
         return NULL;
     }
     if (!executor) {
-        struct runtime *runtime = loop ? wf_runtime_of(loop) : NULL;
-        if (!runtime) {
-            errno = loop ? ENOMEM : -WEFT_ENOLOOP;
+        if (!loop) {
+            errno = -WEFT_ENOLOOP;
             return NULL;
         }
-        executor = wf_executor_default(runtime);
+        executor = wf_executor_default(loop);
         if (!executor)
             return NULL;
     }
@@ -241,7 +290,7 @@ static weft_future *run_in_executor(weft_loop *loop, weft_executor *executor, we
     /* Only the loop's own thread counts what is outside; another's work does not hold the clock
      * back. */
     bool mine = loop && loop == here;
-    struct task *task = mine ? loop->current : NULL;
+    struct task *task = here ? here->current : NULL;
     bool wait = executor->when_full == WEFT_FULL_WAIT, taken = false;
     int rc;
     wf_executor_ref(executor);
@@ -249,7 +298,7 @@ static weft_future *run_in_executor(weft_loop *loop, weft_executor *executor, we
     if (mine)
         loop->external++;
     if (task && wait)
-        rc = submit_from_task(loop, task, call, &taken);
+        rc = submit_from_task(here, task, call, &taken);
     else {
         rc = wf_pool_submit(executor->pool, &call->job, wait && !here ? POOL_BLOCK : POOL_TRY);
         taken = rc == 0;

@@ -97,7 +97,9 @@ WEFT_API int weft_future_set_exception(weft_future *future, int code);
  * than the loop's, a task's request travels as a message.
  *
  * Context: any thread
- * Return:  1 if accepted; 0 if it was done already; -ENOMEM (from another thread only)
+ * Return:  1 if accepted (by a concurrent future also if it was cancelled before); 0 if it was done
+ *          already, or a thread runs the function that a concurrent future stands for; -ENOMEM
+ *          (from another thread only)
  * asyncio: Future.cancel(), Task.cancel()
  */
 WEFT_API int weft_cancel(weft_future *future);

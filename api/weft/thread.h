@@ -65,28 +65,44 @@ WEFT_API void weft_executor_free(weft_executor *executor);
 
 /**
  * weft_run_in_executor - submit a blocking function to an executor
- * @loop:     whose the future is; NULL: the running one, or none (a concurrent future, for foreign
- * threads)
- * @executor: NULL: the runtime's pool, which a loop of the runtime has to have used or set before
- *            other threads name it, and which must not be closed meanwhile
+ * @loop:     whose the future is, and which must not be freed meanwhile; NULL: the running one, or
+ *            none (a concurrent future, for foreign threads)
+ * @executor: must not be freed meanwhile; NULL: the default one of the loop's runtime, made at the
+ *            first use
  *
- * Only a task of that loop waits for room. A foreign thread without a loop is blocked until there is
- * some; any other caller gets EAGAIN.
+ * While the queue is full, a calling task waits for room, whatever loop the future is of, and a
+ * thread that runs no loop is blocked; with WEFT_FULL_FAIL, and in a callback, the call fails with
+ * EAGAIN instead. A thread of the executor itself does not wait: its work goes beyond the bound.
+ *
+ * Cancelling a loop's future is as with weft_to_thread(). A concurrent future can be cancelled as
+ * long as no thread has taken the work; after that weft_cancel() returns 0.
  *
  * Context: any thread
- * Return:  as weft_to_thread()
- * asyncio: loop.run_in_executor(executor, fn, arg)
+ * Return:  as weft_to_thread(); also errno -WEFT_ELOOPCLOSED
+ * asyncio: loop.run_in_executor(executor, fn, arg), Executor.submit(fn, arg)
  */
 WEFT_API weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor,
                                            weft_coroutine fn, void *arg);
 
-/* Makes an executor the default of a loop's runtime; it stays the caller's. 0 or -EINVAL. Loop. */
+/**
+ * weft_loop_set_default_executor - replace the executor that weft_to_thread() uses
+ * @executor: the caller's, who may free it afterwards; the runtime refers to it until the runtime is
+ *            closed. The one that was there before is not shut down.
+ *
+ * Context: any thread
+ * Return:  0, -EINVAL, -ENOMEM (the old one stays), WEFT_ESHUTDOWN after
+ *          weft_loop_shutdown_default_executor(), or when the runtime is being closed
+ * asyncio: loop.set_default_executor(executor)
+ */
 WEFT_API int weft_loop_set_default_executor(weft_loop *loop, weft_executor *executor);
 
 /**
  * weft_loop_shutdown_default_executor - stop the pool, without blocking the loop
  * @timeout: seconds; WEFT_FOREVER: no limit. When it expires, a warning names the functions still
  * running
+ *
+ * From then on the runtime has no default executor: weft_to_thread() fails with -WEFT_ESHUTDOWN.
+ * That holds also if there was none yet.
  *
  * Context: a task of the loop
  * Return:  0; WEFT_ECANCELLED; -EINVAL

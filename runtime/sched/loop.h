@@ -34,6 +34,7 @@
 #include "runtime/io/poller.h"
 #include "runtime/sched/inbox.h"
 #include "runtime/sched/parking.h"
+#include "runtime/sched/pool_home.h"
 #include "runtime/sched/ring.h"
 #include "runtime/sched/spin.h"
 #include "runtime/task/task.h"
@@ -107,13 +108,13 @@ struct weft_loop {
         external; /* work outside the loop that will come back: the virtual clock waits for it */
     struct spin spin;
     struct poller poller;
-    struct runtime *runtime;
-    unsigned index;         /* in the runtime */
-    bool searcher;          /* was woken to look for spawned work, and has not looked yet */
-    bool private_runtime;   /* made for this loop alone; freed with it */
-    uint64_t trimmed_steps; /* when stacks were last given back: nothing has run since */
-    int64_t trim_ns;        /* not before this time */
-    unsigned trims_left;    /* so many idle seconds until there is nothing left to give back */
+    struct runtime *runtime;    /* set before the loop runs; NULL: a lone loop */
+    struct pool_home pool_home; /* of a lone loop */
+    unsigned index;             /* in the runtime */
+    bool searcher;              /* was woken to look for spawned work, and has not looked yet */
+    uint64_t trimmed_steps;     /* when stacks were last given back: nothing has run since */
+    int64_t trim_ns;            /* not before this time */
+    unsigned trims_left;        /* so many idle seconds until there is nothing left to give back */
     uint64_t polls, parks, stolen;
     weft_exception_handler handler;
     void *handler_arg;

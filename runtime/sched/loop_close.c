@@ -110,8 +110,8 @@ static void loop_drop_all(struct weft_loop *loop)
     }
     wf_poller_clear(&loop->poller, drop_watcher, loop);
     drop_ready(loop);
-    if (loop->private_runtime)
-        wf_runtime_drop_pool(loop->runtime); /* LIFE-16 */
+    if (!loop->runtime)
+        pool_home_drop(&loop->pool_home); /* LIFE-16 */
     while (loop->tasks_first)
         loop_destroy_task(loop, loop->tasks_first);
     wf_watch_sets_close(loop);
@@ -154,8 +154,7 @@ int weft_loop_free(weft_loop *loop)
         return rc;
     if (weft_get_event_loop() == loop)
         weft_set_event_loop(NULL);
-    if (loop->private_runtime)
-        mem_free_line(loop->runtime, sizeof(*loop->runtime));
+    pool_home_fini(&loop->pool_home);
     wf_loop_give_memory(loop);
     return 0;
 }

@@ -123,8 +123,9 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     spin_init(&loop->spin);
     wf_poller_init(&loop->poller);
     loop->runtime = NULL;
+    pool_home_init(&loop->pool_home);
     loop->index = 0;
-    loop->searcher = loop->private_runtime = false;
+    loop->searcher = false;
     loop->trimmed_steps = 0;
     loop->trim_ns = 0;
     loop->trims_left = 0;
@@ -177,17 +178,4 @@ weft_loop *weft_new_event_loop(const weft_loop_options *options)
         return NULL;
     }
     return loop;
-}
-
-struct runtime *wf_runtime_of(struct weft_loop *loop)
-{
-    if (!loop->runtime) {
-        struct runtime *runtime = mem_alloc_line(sizeof(*runtime));
-        if (!runtime)
-            return NULL;
-        wf_runtime_init(runtime, 1);
-        wf_runtime_join(runtime, loop, 0);
-        loop->private_runtime = true;
-    }
-    return loop->runtime;
 }

@@ -83,9 +83,7 @@ static struct weft_runtime *runtime_of(struct runtime *runtime)
 
 const weft_runner_options *wf_runtime_options(const struct runtime *runtime)
 {
-    /* A private runtime starts no loops. */
-    return runtime->start_loop ? &container_of(runtime, const struct weft_runtime, runtime)->options
-                               : NULL;
+    return &container_of(runtime, const struct weft_runtime, runtime)->options;
 }
 
 /* The run of such a loop ends with the runtime alone: weft_loop_stop() and a fatal error, which has
@@ -442,13 +440,9 @@ int weft_runner_close(weft_runner *runner)
     pthread_mutex_unlock(&rt->lock);
     if (!loop_is_closed(first))
         run_wind_down(rt);
-    const struct runtime_pool_ops *pool_ops =
-        atomic_load_explicit(&rt->runtime.pool_ops, memory_order_acquire);
-    if (pool_ops) {
-        double timeout =
-            rt->options.shutdown_timeout > 0 ? rt->options.shutdown_timeout : SHUTDOWN_TIMEOUT;
-        pool_ops->close(&rt->runtime, clock_add_ns(clock_now_ns(), clock_ns(timeout)));
-    }
+    double timeout =
+        rt->options.shutdown_timeout > 0 ? rt->options.shutdown_timeout : SHUTDOWN_TIMEOUT;
+    pool_home_close(&rt->runtime.pool_home, first, clock_add_ns(clock_now_ns(), clock_ns(timeout)));
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)
         if (i > 0 || rt->background)
             stop_thread(rt, i);
@@ -464,6 +458,7 @@ int weft_runner_close(weft_runner *runner)
         wf_loop_close_end(rt->runtime.loops[i]);
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)
         weft_loop_free(rt->runtime.loops[i]);
+    pool_home_fini(&rt->runtime.pool_home);
     pthread_mutex_destroy(&rt->lock);
     weft_context_unref(rt->context);
     mem_free_line(rt, sizeof(*rt));

@@ -8,7 +8,7 @@
 
 #include "runtime/sched/runtime.h"
 
-/* The options of the runner whose runtime this is; NULL for a loop's private one. */
+/* The options of the runner whose runtime this is. */
 const weft_runner_options *wf_runtime_options(const struct runtime *runtime);
 
 #endif

@@ -24,12 +24,15 @@ void wf_runtime_init(struct runtime *runtime, unsigned loops_max)
     runtime->loops_max = loops_max;
     idle_init(&runtime->idle);
     overflow_init(&runtime->overflow);
+    pool_home_init(&runtime->pool_home);
 }
 
 void wf_runtime_join(struct runtime *runtime, struct weft_loop *loop, unsigned index)
 {
     loop->runtime = runtime;
     loop->index = index;
+    if (atomic_load_explicit(&loop->pool_home.ops, memory_order_relaxed)) /* ours alone */
+        pool_home_move(&runtime->pool_home, &loop->pool_home);
     /* Release, with the acquire of thieves: they see a whole loop. */
     atomic_store_explicit(&runtime->loops[index], loop, memory_order_release);
 }
@@ -238,13 +241,4 @@ void wf_runtime_end_unowned(struct runtime *runtime, struct weft_loop *loop)
         r = next;
     }
     wf_loop_running = outer;
-}
-
-void wf_runtime_drop_pool(struct runtime *runtime)
-{
-    /* Acquire, with the release of whoever made the pool. */
-    const struct runtime_pool_ops *ops =
-        atomic_load_explicit(&runtime->pool_ops, memory_order_acquire);
-    if (ops)
-        ops->drop(runtime);
 }

@@ -2,7 +2,7 @@
  * runtime.h - the loops that work together: spawned tasks move among them before their first step.
  *
  * Built from ring.h, overflow.h and idle.h, whose rules hold here. A loop made by
- * weft_new_event_loop() is a runtime of its own until a runner takes it in.
+ * weft_new_event_loop() has none until a runner takes it in.
  */
 #ifndef WEFT_RUNTIME_SCHED_RUNTIME_H
 #define WEFT_RUNTIME_SCHED_RUNTIME_H
@@ -13,16 +13,6 @@
 
 #define RUNTIME_LOOPS_MAX 64
 
-struct runtime;
-
-/* How a runtime closes the pool that the layer above gave it. */
-struct runtime_pool_ops {
-    /* Waits until work has ended and threads are joined, at most until deadline_ns; then warns. */
-    void (*close)(struct runtime *runtime, int64_t deadline_ns);
-    /* Refuses further work and waits for nothing: what was accepted goes on. */
-    void (*drop)(struct runtime *runtime);
-};
-
 struct runtime {
     unsigned loops_max;
     _Atomic unsigned
@@ -32,17 +22,15 @@ struct runtime {
     alignas(CACHE_LINE) struct idle idle;
     alignas(CACHE_LINE) struct overflow overflow;
     _Atomic bool closing; /* set by the runner: tasks that begin now are cancelled */
-    /* The layer above keeps its pool here: set by CAS; closed through the function that it sets
-     * first. */
-    _Atomic(void *) pool;
-    _Atomic(const struct runtime_pool_ops *) pool_ops;
+    struct pool_home pool_home;
     /* Makes and starts the loop with this index; called by a loop with more work than it can do. */
     void (*start_loop)(struct runtime *runtime, unsigned index);
 };
 
 void wf_runtime_init(struct runtime *runtime, unsigned loops_max);
 
-/* Makes loop number index a part of the runtime. Before the loop runs. */
+/* Makes loop number index a part of the runtime; its pools become the runtime's. Before the loop
+ * runs. */
 void wf_runtime_join(struct runtime *runtime, struct weft_loop *loop, unsigned index);
 
 /* Whether nobody could steal from this loop. */
@@ -74,10 +62,10 @@ void wf_runtime_pass_search(struct weft_loop *loop);
 /* All loops have stopped: tasks that none has taken become this loop's, and end as cancelled. */
 void wf_runtime_end_unowned(struct runtime *runtime, struct weft_loop *loop);
 
-/* A private runtime's loop is closing: its pool is given up. */
-void wf_runtime_drop_pool(struct runtime *runtime);
-
-/* The loop's runtime; made for it if it has none. NULL: no memory. On the loop's thread. */
-struct runtime *wf_runtime_of(struct weft_loop *loop);
+/* Where the pools of the loop's runtime are, or of the lone loop. Any thread. */
+static inline struct pool_home *wf_loop_pool_home(struct weft_loop *loop)
+{
+    return loop->runtime ? &loop->runtime->pool_home : &loop->pool_home;
+}
 
 #endif

@@ -4,47 +4,11 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
 
 #include "runtime/base/fault.h"
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
-
-/* A gate that a blocking function waits at. */
-struct gate {
-    sem_t entered, open;
-    _Atomic int calls;
-};
-
-static void gate_init(struct gate *gate)
-{
-    sem_init(&gate->entered, 0, 0);
-    sem_init(&gate->open, 0, 0);
-    gate->calls = 0;
-}
-
-static void wait_for_sem(sem_t *sem)
-{
-    while (sem_wait(sem))
-        ck_assert_int_eq(errno, EINTR);
-}
-
-static int pass_gate(void *arg, void **result)
-{
-    struct gate *gate = arg;
-    gate->calls++;
-    sem_post(&gate->entered);
-    wait_for_sem(&gate->open);
-    *result = gate;
-    return 0;
-}
-
-static int count_call(void *arg, void **result)
-{
-    atomic_fetch_add((_Atomic int *)arg, 1);
-    *result = arg;
-    return 0;
-}
+#include "tests/threadpool/gate.h"
 
 static int tell_thread(void *arg, void **result)
 {
@@ -78,6 +42,90 @@ START_SIM(error_comes_home)
 {
     ck_assert_int_eq(weft_join(weft_to_thread(fail_with_message, "sda"), NULL), -EIO);
     ck_assert_str_eq(weft_error_message(weft_error_current()), "disk sda");
+    return 0;
+}
+
+COROUTINE(exit_in_thread)
+{
+    return WEFT_ESYSTEMEXIT;
+}
+
+/* EXEC-20: a fatal error is no more than that: the loop, and the pool's thread, go on. */
+START_SIM(fatal_error_comes_home)
+{
+    pthread_t first, second;
+    weft_executor *executor = weft_executor_new(&(weft_executor_options){.max_threads = 1});
+    ck_assert_int_eq(weft_join(weft_run_in_executor(NULL, executor, tell_thread, &first), NULL), 0);
+    ck_assert_int_eq(weft_join(weft_run_in_executor(NULL, executor, exit_in_thread, NULL), NULL),
+                     WEFT_ESYSTEMEXIT);
+    ck_assert_int_eq(weft_join(weft_run_in_executor(NULL, executor, tell_thread, &second), NULL),
+                     0);
+    ck_assert(pthread_equal(first, second));
+    ck_assert_int_eq(weft_executor_shutdown(executor, WEFT_FOREVER, 0), 0);
+    weft_executor_free(executor);
+    return 0;
+}
+
+struct arrival {
+    weft_loop *loop;
+    sem_t posted;
+    int turn;
+};
+
+static int note_arrival(void *arg)
+{
+    struct arrival *a = arg;
+    a->turn = sim_turn();
+    trace("arrived");
+    return 0;
+}
+
+COROUTINE(post_arrival)
+{
+    struct arrival *a = arg;
+    ck_assert_int_eq(weft_call_soon_threadsafe(a->loop, note_arrival, a, NULL), 0);
+    sem_post(&a->posted);
+    return 0;
+}
+
+struct awaiting {
+    weft_future *work;
+    int turn;
+};
+
+COROUTINE(await_it)
+{
+    struct awaiting *awaiting = arg;
+    int rc = weft_await(awaiting->work, NULL);
+    awaiting->turn = sim_turn();
+    trace("awaited");
+    return rc;
+}
+
+/* EXEC-19: the completion comes to the loop like a thread-safe callback, in the order of arrival; the
+ * awaiter goes on in the iteration after it. */
+START_SIM(awaiter_goes_on_one_iteration_later)
+{
+    static struct gate gate;
+    struct arrival a = {.loop = weft_get_running_loop()};
+    gate_init(&gate);
+    sem_init(&a.posted, 0, 0);
+    weft_executor *executor = weft_executor_new(&(weft_executor_options){.max_threads = 1});
+    struct awaiting awaiting = {weft_run_in_executor(NULL, executor, pass_gate, &gate), 0};
+    weft_task *awaiter = weft_create_task(await_it, &awaiting, NULL);
+    weft_future *next = weft_run_in_executor(NULL, executor, post_arrival, &a);
+    sim_pass(1); /* the awaiter waits */
+    /* The loop is blocked: the one thread sends the end of the work home, and then runs what posts a
+     * callback behind it. */
+    sem_post(&gate.open);
+    wait_for_sem(&a.posted);
+    ck_assert_int_eq(weft_join(awaiter, NULL), 0);
+    ck_assert_trace("arrived awaited");
+    ck_assert_int_eq(awaiting.turn, a.turn + 1);
+    ck_assert_int_eq(weft_join(next, NULL), 0);
+    ck_assert_int_eq(weft_join(awaiting.work, NULL), 0);
+    ck_assert_int_eq(weft_executor_shutdown(executor, WEFT_FOREVER, 0), 0);
+    weft_executor_free(executor);
     return 0;
 }
 
@@ -289,13 +337,13 @@ START_TEST(negative_threads)
 }
 END_TEST
 
-/* EXEC-14, EXEC-15, EXEC-17: the default executor is shut down without blocking, then refuses. */
+/* EXEC-14, EXEC-15, EXEC-17: the default executor is shut down without blocking, then refuses; it may
+ * be shut down again. */
 START_SIM(shutdown_default)
 {
     static struct gate gate; /* outlives the test: a thread may still be inside */
     weft_loop *loop = weft_get_running_loop();
     gate_init(&gate);
-    ck_assert_int_eq(weft_loop_shutdown_default_executor(loop, WEFT_FOREVER), 0); /* none yet */
     weft_future *work = weft_to_thread(pass_gate, &gate);
     wait_for_sem(&gate.entered);
     sem_post(&gate.open);
@@ -448,6 +496,8 @@ int main(void)
     TCase *tcase = tcase_create("to_thread");
     tcase_add_test(tcase, runs_elsewhere_once);
     tcase_add_test(tcase, error_comes_home);
+    tcase_add_test(tcase, fatal_error_comes_home);
+    tcase_add_test(tcase, awaiter_goes_on_one_iteration_later);
     tcase_add_test(tcase, loop_goes_on);
     tcase_add_test(tcase, calls_run_together);
     tcase_add_test(tcase, cancelling_running_work);
