@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdbool.h>
+#include <unistd.h>
 
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
@@ -116,6 +118,28 @@ static int swallow(void *arg, void **result)
     return 0;
 }
 
+/* XTHR-09: a task that has begun does not make its future "running": cancel works until it is done. */
+START_TEST(cancel_works_while_the_task_runs)
+{
+    static sem_t sem; /* outlives the test: a task may still post it */
+    sem_init(&sem, 0, 0);
+    weft_future *f = weft_run_coroutine_threadsafe(swallow, &sem, loop);
+    while (sem_wait(&sem)) /* it has begun */
+        continue;
+    ck_assert(!weft_done(f));
+    ck_assert_int_eq(weft_cancel(f), 1);
+    ck_assert(weft_cancelled(f));
+    weft_unref(f);
+    while (sem_wait(&sem))
+        continue;
+    int mark;
+    f = weft_run_coroutine_threadsafe(give, &mark, loop);
+    ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, NULL), 0);
+    ck_assert_int_eq(weft_cancel(f), 0); /* XTHR-07: it has a result */
+    weft_unref(f);
+}
+END_TEST
+
 /* XTHR-06: a task that catches the cancellation and returns: its value is dropped. */
 START_TEST(swallowed_cancellation)
 {
@@ -190,6 +214,83 @@ START_TEST(callbacks_of_a_concurrent_future)
     ck_assert_int_eq(weft_future_set_result(g, NULL), WEFT_EINVALIDSTATE); /* XTHR-17 */
     weft_unref(g);
     weft_cancel(f);
+    weft_unref(f);
+}
+END_TEST
+
+static int fail_note(weft_future *f, void *arg)
+{
+    note(f, arg);
+    return weft_fail(-EIO, "no pen");
+}
+
+/* XTHR-12: an error of such a callback is logged, and the others are called. */
+START_TEST(failing_callback)
+{
+    char log[512] = "";
+    int fds[2];
+    ck_assert_int_eq(pipe(fds), 0);
+    sem_init(&order_done, 0, 0);
+    weft_future *g = weft_future_new(NULL);
+    ck_assert_int_eq(weft_add_done_callback(g, fail_note, "a"), 0);
+    ck_assert_int_eq(weft_add_done_callback(g, note, "b"), 0);
+    int stderr_kept = dup(STDERR_FILENO);
+    ck_assert_int_ge(dup2(fds[1], STDERR_FILENO), 0);
+    int rc = weft_future_set_result(g, NULL);
+    ck_assert_int_ge(dup2(stderr_kept, STDERR_FILENO), 0);
+    ck_assert_int_eq(rc, 0);
+    ck_assert_int_eq(order_count, 2);
+    ck_assert(order[0] == 'a' && order[1] == 'b');
+    ck_assert_int_gt(read(fds[0], log, sizeof(log) - 1), 0);
+    ck_assert_ptr_nonnull(strstr(log, "Exception in done callback"));
+    ck_assert_ptr_nonnull(strstr(log, "no pen"));
+    ck_assert_int_eq(weft_result(g, NULL), 0);
+    close(stderr_kept);
+    close(fds[0]);
+    close(fds[1]);
+    weft_unref(g);
+}
+END_TEST
+
+static int set_true(void *arg, void **result)
+{
+    (void)result;
+    *(bool *)arg = true;
+    return 0;
+}
+
+static void *complete_later(void *f)
+{
+    ck_assert_int_eq(weft_future_set_result(f, f), 0);
+    return NULL;
+}
+
+static int wait_in_the_loop(void *arg, void **result)
+{
+    bool ran = false;
+    void *value = NULL;
+    pthread_t thread;
+    (void)arg, (void)result;
+    weft_future *f = weft_future_new(NULL);
+    weft_task *other = weft_create_task(set_true, &ran, NULL);
+    ck_assert_int_eq(weft_future_wait(f, 0.001, NULL), WEFT_ETIMEDOUT);
+    ck_assert(!ran);
+    ck_assert_int_eq(pthread_create(&thread, NULL, complete_later, f), 0);
+    ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, &value), 0);
+    ck_assert_ptr_eq(value, f);
+    ck_assert(!ran);
+    pthread_join(thread, NULL);
+    weft_unref(f);
+    ck_assert_int_eq(weft_join(other, NULL), 0);
+    ck_assert(ran);
+    return 0;
+}
+
+/* XTHR-15: waiting for a result in the loop's own thread blocks that loop. */
+START_TEST(waiting_in_the_loop_blocks_it)
+{
+    weft_future *f = weft_run_coroutine_threadsafe(wait_in_the_loop, NULL, loop);
+    ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, NULL), 0);
     weft_unref(f);
 }
 END_TEST
@@ -455,9 +556,12 @@ int main(void)
     tcase_add_test(tcase, result_and_error);
     tcase_add_test(tcase, bad_arguments);
     tcase_add_test(tcase, time_out_and_cancel);
+    tcase_add_test(tcase, cancel_works_while_the_task_runs);
     tcase_add_test(tcase, swallowed_cancellation);
     tcase_add_test(tcase, cancelled_inside);
     tcase_add_test(tcase, callbacks_of_a_concurrent_future);
+    tcase_add_test(tcase, failing_callback);
+    tcase_add_test(tcase, waiting_in_the_loop_blocks_it);
     tcase_add_test(tcase, many_waiters);
     tcase_add_test(tcase, closed_loop);
     tcase_add_test(tcase, names);
