@@ -92,6 +92,8 @@ WEFT_API weft_future *weft_ensure_future(const weft_awaitable *awaitable, weft_l
  *
  * Idle loops take such tasks from busy ones. There is no promise about the order in which they
  * start.
+ * With several loops it is made before it has one: no loop's factory makes it, and eager_start is
+ * ignored. With one loop it is weft_create_task().
  *
  * Context: any loop of the runtime
  * Return:  as weft_create_task()

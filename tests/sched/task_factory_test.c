@@ -173,6 +173,43 @@ START_TEST(factory_of_a_loop_that_does_not_run)
 }
 END_TEST
 
+COROUTINE(spawn_one)
+{
+    weft_loop_set_task_factory(weft_get_running_loop(), recording_factory, NULL);
+    int rc = weft_join(weft_spawn(give_value, NULL, NULL), NULL);
+    ck_assert_int_eq(asked.calls, 0);
+    weft_loop_set_task_factory(weft_get_running_loop(), NULL, NULL);
+    return rc;
+}
+
+/* A task that any of several loops may run is made before it has one: no loop's factory makes it. */
+START_TEST(no_factory_makes_what_any_loop_may_run)
+{
+    weft_runner_options two = {.loops = 2};
+    ck_assert_int_eq(weft_run_with(&two, spawn_one, NULL, NULL), 0);
+}
+END_TEST
+
+/* CRT-13: what is submitted from outside becomes a task on the loop, by its factory. */
+START_TEST(factory_makes_what_is_submitted)
+{
+    weft_loop *loop = weft_new_event_loop(NULL);
+
+    ck_assert_int_eq(weft_loop_set_task_factory(loop, recording_factory, &values[3]), 0);
+    weft_future *f = weft_run_coroutine_threadsafe(note_name, "submitted", loop);
+    ck_assert_int_eq(asked.calls, 0);
+    weft_loop_stop(loop);
+    ck_assert_int_eq(weft_loop_run_forever(loop), 0);
+    ck_assert_int_eq(asked.calls, 1);
+    ck_assert_ptr_eq(asked.factory_arg, &values[3]);
+    weft_loop_stop(loop);
+    ck_assert_int_eq(weft_loop_run_forever(loop), 0);
+    ck_assert_trace("submitted");
+    weft_unref(f);
+    ck_assert_int_eq(weft_loop_free(loop), 0);
+}
+END_TEST
+
 /* EAGR-17: the factory has another one make the tasks, with eager_start set. */
 START_SIM(eager_factory_uses_the_given_maker)
 {
@@ -249,6 +286,8 @@ int main(void)
     tcase_add_test(factories, factory_makes_the_tasks);
     tcase_add_test(factories, factory_makes_the_main_task);
     tcase_add_test(factories, factory_of_a_loop_that_does_not_run);
+    tcase_add_test(factories, factory_makes_what_is_submitted);
+    tcase_add_test(factories, no_factory_makes_what_any_loop_may_run);
     tcase_add_test(factories, options_pass_through_the_factory);
     tcase_add_test(factories, error_of_the_factory_reaches_the_caller);
     suite_add_tcase(suite, factories);
