@@ -27,6 +27,8 @@ static void list_free(void *value)
 static struct task_list *list_make(struct weft_loop *loop)
 {
     long count = 0;
+    for (struct task_maker *maker = loop ? loop->makers : NULL; maker; maker = maker->next)
+        maker->make(maker, loop);
     for (struct task *t = loop ? loop->tasks_first : NULL; t; t = t->next)
         count++;
     struct task_list *list = mem_alloc(sizeof(*list) + (size_t)count * sizeof(list->tasks[0]));

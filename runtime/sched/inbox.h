@@ -109,13 +109,19 @@ static inline bool inbox_recheck(const struct inbox *inbox)
     return head != NULL && head != INBOX_CLOSED;
 }
 
-/* Take everything: a chain, oldest first, or NULL. */
-static inline struct runnable *inbox_drain(struct inbox *inbox)
+/* Take everything: a chain, newest first, or NULL. */
+static inline struct runnable *inbox_take_stack(struct inbox *inbox)
 {
     if (!inbox_has_mail(inbox))
         return NULL;
     /* Acquire, with the CAS of every push since the last drain (I3). */
-    return runnable_reverse(atomic_exchange_explicit(&inbox->head, NULL, memory_order_acquire));
+    return atomic_exchange_explicit(&inbox->head, NULL, memory_order_acquire);
+}
+
+/* Take everything: a chain, oldest first, or NULL. */
+static inline struct runnable *inbox_drain(struct inbox *inbox)
+{
+    return runnable_reverse(inbox_take_stack(inbox));
 }
 
 /* The owner, once: refuse all further pushes (I4), and take what was still there, oldest first. */

@@ -48,17 +48,40 @@ void wf_loop_poll(struct weft_loop *loop, int64_t timeout_ns)
         wf_report(loop, "The poller failed", rc, NULL, NULL, NULL);
 }
 
+static inline bool is_for_now(const struct runnable *r)
+{
+    return r->run == wf_task_arrive || r->run == wf_all_tasks_answer;
+}
+
 void wf_loop_take_mail(struct weft_loop *loop)
 {
-    struct runnable *r = inbox_drain(&loop->inbox);
-    while (r) {
-        struct runnable *next = r->next;
-        /* A new task's first step is queued without another turn. */
-        if (r->run == wf_task_arrive || r->run == wf_all_tasks_answer)
-            r->run(r, loop);
+    struct runnable *last = inbox_take_stack(&loop->inbox), *first = NULL;
+    uint64_t count = 0;
+    bool for_now = false, alike = true;
+
+    /* The one walk over mail that may be long and out of the caches. */
+    for (struct runnable *r = last, *next; r; r = next, count++) {
+        next = r->next;
+        r->next = first;
+        first = r;
+        for_now |= is_for_now(r);
+        alike &= r->run == last->run;
+    }
+    if (!first)
+        return;
+    if (likely(!for_now)) {
+        last->next = NULL;
+        loop->latest_mail = (struct runnables){alike ? first : NULL, last, count};
+        ready_append(loop, first, last, count);
+        return;
+    }
+    loop->latest_mail.first = NULL;
+    for (struct runnable *r = first, *next; count; r = next, count--) {
+        next = r->next;
+        if (is_for_now(r))
+            r->run(r, loop); /* a new task's first step is queued without another turn */
         else
             ready_push(loop, r);
-        r = next;
     }
 }
 

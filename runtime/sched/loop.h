@@ -71,6 +71,18 @@ enum loop_running {
     LOOP_TAKEN,   /* who makes or closes it */
 };
 
+/* Makes tasks that are as good as made, but were put off: whoever lists tasks has them made first. */
+struct task_maker {
+    struct task_maker *prev, *next;
+    void (*make)(struct task_maker *maker, struct weft_loop *loop);
+};
+
+/* A part of the ready queue. */
+struct runnables {
+    struct runnable *first, *last;
+    uint64_t count;
+};
+
 struct weft_loop {
     /* What each step touches. */
     struct runnable *ready_first;
@@ -86,6 +98,9 @@ struct weft_loop {
     struct task *tasks_first, *tasks_last; /* unfinished, in order of creation */
     struct watch_set *watch_sets;          /* that end when it is closed (W3 in watch.h) */
     struct generators generators;
+    struct task_maker *makers;
+    struct runnables
+        latest_mail; /* what was taken last, if all of it has one `run`; else first is NULL */
     struct block_cache blocks;
     struct stack_cache stacks;
     uint64_t number_next, number_end; /* of unnamed tasks: a range of the process's count */
@@ -166,6 +181,31 @@ static inline void ready_push(struct weft_loop *loop, struct runnable *r)
         loop->ready_last->next = r;
     loop->ready_last = r;
     loop->pushed++;
+}
+
+/* The same for a chain of so many. */
+static inline void ready_append(struct weft_loop *loop, struct runnable *first,
+                                struct runnable *last, uint64_t count)
+{
+    if (loop->pushed == loop->steps)
+        loop->ready_first = first;
+    else
+        loop->ready_last->next = first;
+    loop->ready_last = last;
+    loop->pushed += count;
+}
+
+/* A chain comes next, and belongs to this turn: for a runnable that stands for several. */
+static inline void ready_insert(struct weft_loop *loop, struct runnable *first,
+                                struct runnable *last, uint64_t count)
+{
+    if (loop->pushed == loop->steps)
+        loop->ready_last = last;
+    else
+        last->next = loop->ready_first;
+    loop->ready_first = first;
+    loop->pushed += count;
+    loop->turn_end += count;
 }
 
 /* Queues what is in the inbox; new tasks are listed, and questions about the list answered. */

@@ -106,6 +106,8 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->tasks_first = loop->tasks_last = NULL;
     loop->watch_sets = NULL;
     loop->generators = (struct generators){0};
+    loop->makers = NULL;
+    loop->latest_mail = (struct runnables){NULL, NULL, 0};
     loop->blocks = (struct block_cache){0};
     wf_stack_cache_init(&loop->stacks);
     loop->number_next = loop->number_end = 0;

@@ -180,6 +180,12 @@ static inline void outcome_publish(struct outcome *o, void *value)
     atomic_store_explicit(&o->value, value, memory_order_seq_cst);
 }
 
+/* Whether somebody on another thread waits; "no" may be outdated at once. Relaxed: it says nothing else. */
+static inline bool outcome_is_awaited(const struct outcome *o)
+{
+    return atomic_load_explicit(&o->remote, memory_order_relaxed) != NULL;
+}
+
 /*
  * Shared, after the value was set, or by a waiter that found it set: the waiters that nobody else
  * took, in the order in which they came, to be signalled by the caller (O3).
