@@ -33,6 +33,7 @@ static const struct {
     {"queue", 2, workload_queue_2},
     {"offload", 2, workload_offload},
     {"submit", 2, workload_submit},
+    {"futex", 2, workload_futex_idle},
     {"parallel", 2, workload_parallel},
 };
 

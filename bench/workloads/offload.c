@@ -1,8 +1,10 @@
 /*
  * offload.c - empty functions in the thread pool, from a task of the one loop.
  *
- * seq awaits each before the next; batch1000 has a thousand in flight. One operation is one call.
+ * seq awaits each before the next; batch1000 has a thousand in flight; idle lets the loop and the
+ * pool's thread sleep before each. One operation is one call.
  */
+#include "bench/workloads/idle.h"
 #include "bench/workloads/sampler.h"
 #include "bench/workloads/workloads.h"
 
@@ -41,12 +43,19 @@ static void in_batches(uint64_t n, void *arg)
     }
 }
 
+static void one_call(void *arg)
+{
+    (void)arg;
+    one_after_the_other(1, NULL);
+}
+
 static int offload_main(void *arg, void **result)
 {
     (void)arg;
     (void)result;
     sample_ns("offload", "seq", one_after_the_other, NULL);
     sample_ns("offload", "batch1000", in_batches, NULL);
+    sample_idle_ns("offload", "idle", idle_task, one_call, NULL);
     return 0;
 }
 

@@ -2,11 +2,13 @@
  * pingpong.c - two tasks and two channels: one sends i and waits until it has come back.
  *
  * local: both tasks on one loop. cross: each on a loop of its own, whose threads are pinned to two
- * CPUs. cross_free: both given to the runtime, which has two loops and may put them on one. One
- * operation is one round trip.
+ * CPUs. cross_free: both given to the runtime, which has two loops and may put them on one.
+ * cross_idle: as cross, and both loops sleep before each round trip. One operation is one round
+ * trip.
  */
 #include "bench/workloads/channel.h"
 #include "bench/workloads/cross_channel.h"
+#include "bench/workloads/idle.h"
 #include "bench/workloads/workloads.h"
 
 /* One side of the game. Both sides are the same code, as the two ends of a protocol often are. */
@@ -90,6 +92,43 @@ static void play_cross(uint64_t n, void *arg)
     require(weft_join(pong, NULL) == 0);
 }
 
+static void one_round_trip(void *arg)
+{
+    struct cross_game *game = arg;
+    cross_send(&game->there, game);
+    require(cross_receive(&game->back) == game);
+}
+
+/* Sends back what comes, until that is NULL. */
+static int cross_echo(void *arg, void **result)
+{
+    (void)result;
+    struct cross_game *game = arg;
+    void *item;
+    while ((item = cross_receive(&game->there)))
+        cross_send(&game->back, item);
+    return 0;
+}
+
+static int cross_idle_ping(void *arg, void **result)
+{
+    (void)result;
+    struct cross_game *game = arg;
+    sample_idle_ns("pingpong", "cross_idle", idle_task, one_round_trip, game);
+    cross_send(&game->there, NULL);
+    return 0;
+}
+
+static void play_cross_idle(weft_runner *runner)
+{
+    struct cross_game game = {0};
+    weft_task *echo = weft_create_task_on(weft_runner_loop_at(runner, 1), cross_echo, &game, NULL);
+    weft_task *ping =
+        weft_create_task_on(weft_runner_loop_at(runner, 0), cross_idle_ping, &game, NULL);
+    require(weft_join(ping, NULL) == 0);
+    require(weft_join(echo, NULL) == 0);
+}
+
 static int pin_this_loop(void *arg, void **result)
 {
     (void)result;
@@ -106,6 +145,7 @@ static int cross_main(void *arg, void **result)
         require(weft_join(weft_create_task_on(loop, pin_this_loop, (void *)i, NULL), NULL) == 0);
     }
     sample_ns("pingpong", "cross", play_cross, runner);
+    play_cross_idle(runner);
     return 0;
 }
 

@@ -2,9 +2,10 @@
  * submit.c - a thread that runs no loop hands tasks to one that runs in the background.
  *
  * throughput: n tasks that count, waiting only for the last, which is also the last to run.
- * roundtrip: one task, whose result the thread blocks for, before the next. One operation is one
- * task.
+ * roundtrip: one task, whose result the thread blocks for, before the next.
+ * idle: the same, where the thread and the loop sleep before each. One operation is one task.
  */
+#include "bench/workloads/idle.h"
 #include "bench/workloads/sampler.h"
 #include "bench/workloads/workloads.h"
 
@@ -47,6 +48,11 @@ static void wait_for_each(uint64_t n, void *arg)
     }
 }
 
+static void one_task(void *arg)
+{
+    wait_for_each(1, arg);
+}
+
 void workload_submit(void)
 {
     weft_runner runner;
@@ -55,5 +61,6 @@ void workload_submit(void)
     weft_loop *loop = weft_runner_get_loop(&runner);
     sample_ns("submit", "throughput", wait_for_the_last, loop);
     sample_ns("submit", "roundtrip", wait_for_each, loop);
+    sample_idle_ns("submit", "idle", idle_thread, one_task, loop);
     require(weft_runner_close(&runner) == 0);
 }

@@ -20,6 +20,7 @@ void workload_queue_1(void);
 void workload_queue_2(void);
 void workload_offload(void);
 void workload_submit(void);
+void workload_futex_idle(void);
 void workload_parallel(void);
 
 #endif
