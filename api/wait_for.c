@@ -15,16 +15,18 @@
 /*
  * A task that waits for a future's end beside it: a cancellation of the task ends the wait, and
  * does not reach the future. It resumes one iteration after those who await the future. A block of
- * its own, since the word of the end may still be on its way when the wait is over.
+ * its own, since the word of the end may still be on its way when the wait is over: it is shared by
+ * the wait and the word, and freed by whichever of them ends last. A word that finds the loop closed
+ * is dropped by the thread that brings it, while the loop's abandons the wait.
  */
 struct bystander {
     struct wait wait;
-    struct waiter waiter; /* on the future's own loop */
-    struct waker waker;   /* from elsewhere */
-    struct runnable told; /* the word of the end */
-    struct task *task;    /* NULL: the wait is over, and `told` frees */
-    bool over;            /* somebody has made the task ready */
-    bool heard;           /* `told` has run */
+    struct waiter waiter;  /* on the future's own loop */
+    struct waker waker;    /* from elsewhere */
+    struct runnable told;  /* the word of the end */
+    struct task *task;     /* NULL: the wait is over */
+    _Atomic uint32_t ends; /* of the wait and the word, those to come */
+    bool over;             /* somebody has made the task ready */
     bool cancelled;
     weft_error *error; /* the message of the cancellation; owned */
 };
@@ -37,17 +39,22 @@ static void bystander_free(struct bystander *b)
     block_put(here ? &here->blocks : NULL, BLOCK_TASK, b);
 }
 
+static void bystander_end_one(struct bystander *b)
+{
+    /* Release: our uses come before the free. Acquire: so do the other's. */
+    if (atomic_fetch_sub_explicit(&b->ends, 1, memory_order_acq_rel) == 1)
+        bystander_free(b);
+}
+
 static void bystander_told(struct runnable *r, struct weft_loop *loop)
 {
     struct bystander *b = container_of(r, struct bystander, told);
 
-    b->heard = true;
-    if (!b->task) {
-        bystander_free(b);
-    } else if (loop && !b->over) {
+    if (loop && b->task && !b->over) { /* dropped, it looks at nothing of the loop's thread */
         b->over = true;
         task_unpark(loop, b->task);
     }
+    bystander_end_one(b);
 }
 
 static bool is_this_waker(const struct waker *waker, void *arg)
@@ -73,10 +80,12 @@ static bool bystander_leave(struct bystander *b)
 
 static void bystander_end(struct bystander *b)
 {
-    if (b->heard || bystander_leave(b))
+    b->task = NULL;
+    /* Acquire, as in bystander_end_one(). With the word's end to come, the future may still have it. */
+    if (atomic_load_explicit(&b->ends, memory_order_acquire) == 1 || bystander_leave(b))
         bystander_free(b);
     else
-        b->task = NULL;
+        bystander_end_one(b);
 }
 
 static bool bystander_cancel(struct wait *wait, struct task *task, weft_error *error)
@@ -109,7 +118,7 @@ static int without_time(struct weft_loop *loop, struct task *task, weft_future *
     if (!b)
         return -ENOMEM;
     *b = (struct bystander){
-        .wait = {&bystander_ops, future}, .told.run = bystander_told, .task = task};
+        .wait = {&bystander_ops, future}, .told.run = bystander_told, .task = task, .ends = 2};
     if (future_loop(future) == loop) {
         b->waiter.ready = &b->told;
         waiter_append(future, &b->waiter);

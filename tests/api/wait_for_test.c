@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
@@ -639,6 +641,53 @@ START_TEST(loop_is_closed_meanwhile)
 }
 END_TEST
 
+static atomic_int staying;
+
+/* Stays until it is cancelled when the future is done. */
+COROUTINE(stay)
+{
+    atomic_fetch_add(&staying, 1);
+    while (weft_sleep(WEFT_FOREVER) != 0 && !weft_done(arg))
+        continue;
+    return 0;
+}
+
+/* The word of the end may be on its way from another thread when the loop is closed: whoever of the
+ * two comes last frees what they share. */
+START_TEST(close_meets_the_word_of_the_end)
+{
+    weft_runner runner;
+    ck_assert_int_eq(weft_runner_init(&runner, &(weft_runner_options){.loops = 1}), 0);
+    ck_assert_int_eq(weft_runner_start(&runner), 0);
+    for (int round = 0; round < 300; round++) {
+        weft_loop *loop = weft_new_event_loop(&(weft_loop_options){.clock = WEFT_CLOCK_VIRTUAL});
+        weft_loop_set_exception_handler(loop, report_record, NULL);
+        weft_future *end = weft_future_new(NULL);
+        weft_task *far = weft_create_task_on(weft_runner_get_loop(&runner), stay, end, NULL);
+        struct waiting waiting = {.future = far};
+        while (atomic_load(&staying) <= round)
+            sched_yield();
+        weft_task *caller = start_on(loop, &waiting);
+        for (int turns = 0; turns < 3; turns++) {
+            weft_loop_stop(loop);
+            ck_assert_int_eq(weft_loop_run_forever(loop), 0);
+        }
+        weft_future_set_result(end, NULL);
+        weft_cancel(far);
+        while (!weft_done(far)) /* then the word is sent */
+            continue;
+        ck_assert_int_eq(weft_loop_close(loop), 0);
+        ck_assert_int_eq(weft_future_wait(far, WEFT_FOREVER, NULL), 0);
+        ck_assert(weft_cancelled(caller));
+        weft_unref(caller);
+        weft_unref(far);
+        weft_unref(end);
+        ck_assert_int_eq(weft_loop_free(loop), 0);
+    }
+    ck_assert_int_eq(weft_runner_close(&runner), 0);
+}
+END_TEST
+
 static void *complete_from_thread(void *future)
 {
     weft_future_set_result(future, &values[1]);
@@ -704,6 +753,7 @@ int main(void)
     tcase_add_test(races, cancel_beats_an_unseen_result);
     tcase_add_test(races, deadline_and_cancel_together);
     tcase_add_test(races, loop_is_closed_meanwhile);
+    tcase_add_test(races, close_meets_the_word_of_the_end);
     tcase_add_test(races, limit_meets_completion);
     suite_add_tcase(suite, races);
 
