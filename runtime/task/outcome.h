@@ -89,15 +89,16 @@ static inline void outcome_init(struct outcome *o, enum outcome_bias bias, uint3
  */
 static inline bool outcome_enter(struct outcome *o, struct touching *touching)
 {
-    /* Relaxed, and only a compiler fence: the hardware barrier is the membarrier of outcome_share()
-     * (O4). */
-    atomic_store_explicit(&touching->what, o, memory_order_relaxed);
+    /* Release, as in outcome_leave(): a revoker of the future before this one may find out by this
+     * store that the owner is outside. And only a compiler fence: the hardware barrier is the
+     * membarrier of outcome_share() (O4). */
+    atomic_store_explicit(&touching->what, o, memory_order_release);
     atomic_signal_fence(memory_order_seq_cst);
     /* Acquire, with the store of BIAS_REVOKING: what sharers did before is seen by the shared path.
      */
     if (atomic_load_explicit(&o->bias, memory_order_acquire) == BIAS_OWNER)
         return true;
-    atomic_store_explicit(&touching->what, NULL, memory_order_relaxed);
+    atomic_store_explicit(&touching->what, NULL, memory_order_release); /* the same */
     return false;
 }
 

@@ -298,7 +298,7 @@ static void start_thread(unsigned thread)
 /* Run one execution to its end, to a violation, or until it is abandoned. */
 static void execute(void)
 {
-    memory_reset(model->c11_release_sequences);
+    memory_reset();
     current = 0;
     choice_depth = 0;
     steps = 0;

@@ -27,8 +27,7 @@ struct store {
     uint8_t position;  /* in modification order */
     uint8_t thread;
     bool is_rmw;
-    bool continues; /* it carries on what its thread released before, as in C11 */
-    bool releases;  /* whether `released` holds anything beyond this store itself */
+    bool releases; /* whether `released` holds anything beyond this store itself */
     struct knowledge released;
 };
 
@@ -58,7 +57,6 @@ static struct object objects[MEMORY_OBJECTS];
 static unsigned object_count;
 static uint8_t object_slots[HASH_SLOTS]; /* by address: number + 1 */
 static struct thread threads[MEMORY_THREADS];
-static bool c11_release_sequences;
 static struct memory_trace last;
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -77,9 +75,8 @@ static bool releases(memory_order order)
     return order >= memory_order_release;
 }
 
-void memory_reset(bool c11)
+void memory_reset(void)
 {
-    c11_release_sequences = c11;
     for (unsigned i = 0; i < object_count; i++)
         objects[i].touched = false;
     store_count = 0;
@@ -98,7 +95,6 @@ static unsigned new_store(uint64_t value, uint64_t identity)
     s->identity = identity;
     s->thread = 0;
     s->is_rmw = false;
-    s->continues = false;
     s->releases = false;
     return number;
 }
@@ -239,9 +235,7 @@ static unsigned put(unsigned thread, struct object *o, unsigned position, uint64
     t->seen.view.store[index_of(o)] = (uint8_t)number;
 
     const struct store *previous = &stores[o->order[position - 1]];
-    bool carries = previous->releases &&
-                   (read != NONE || (c11_release_sequences && previous->thread == thread));
-    s->continues = carries && read == NONE;
+    bool carries = previous->releases && read != NONE;
     s->releases = releases(order) || t->has_fenced || carries;
     if (s->releases) {
         if (releases(order))
@@ -313,7 +307,7 @@ void memory_store(unsigned thread, volatile void *object, unsigned bytes, uint64
     unsigned count = 0;
     for (unsigned i = o->count; i > oldest(&threads[thread], o); i--) {
         const struct store *next = i < o->count ? &stores[o->order[i]] : NULL;
-        bool splits = next && (next->is_rmw || next->continues);
+        bool splits = next && next->is_rmw;
         if (!splits && allowed(thread, o, NONE, true, i, order))
             candidates[count++] = i;
     }

@@ -10,8 +10,7 @@
  *     store that its thread may read, but never between a read-modify-write and what it read.
  * M2  A read-modify-write reads a store and takes the place right behind it. It passes on the view
  *     that this store released, besides what it releases itself: the release sequences of C++20.
- *     In C11 a thread's plain stores right behind its own release do, too; a model may ask for that
- *     (c11_release_sequences). Then no store is put between two such stores once they are there.
+ *     In C11 a thread's plain stores right behind its own release do, too: nothing may lean on it.
  * M3  Sequentially consistent operations have one total order that agrees with happens-before (as
  *     in C11; C++20 asks a little less, for POWER), modification order and reads-before. It is kept
  *     as a graph: a choice that would close a cycle in it is not offered. The order of execution
@@ -51,7 +50,7 @@ struct memory_trace {
 };
 
 /* Forget everything: the next execution begins. */
-void memory_reset(bool c11_release_sequences);
+void memory_reset(void);
 
 /* A thread begins with all that thread 0 knows; at the end thread 0 knows all that they did. */
 void memory_begin(unsigned thread);

@@ -38,7 +38,6 @@ struct model {
     void (*threads[MODEL_THREADS])(void); /* NULL: fewer */
     void (*check)(void);                  /* after each execution that ended, or NULL */
     unsigned preemptions_max;             /* 0: any number */
-    bool c11_release_sequences;           /* M2 of memory.h */
     bool every_step;                      /* others may come in before loads, too: explore.c */
 };
 

@@ -398,11 +398,8 @@ static const struct model two_revoke_further = {
     .every_step = true,
 };
 
-/*
- * The owner goes from one future into the next. That a revoker who sees the owner in the next one
- * knows it outside of the first is a release sequence of C11: the store on entering comes right
- * behind the one on leaving, from the same thread.
- */
+/* The owner goes from one future into the next: a revoker who sees it in the next one knows that it
+ * is outside of the first, and sees what it did there. */
 static void ref_both_as_owner(void)
 {
     ref_as_owner();
@@ -423,7 +420,6 @@ static const struct model next_future = {
     .setup = setup_biased,
     .threads = {ref_both_as_owner, ref_as_other},
     .check = check_refs,
-    .c11_release_sequences = true,
     .every_step = true,
 };
 
@@ -447,7 +443,6 @@ static const struct model giving_up = {
     .setup = setup_biased,
     .threads = {ref_and_give_up, ref_as_other},
     .check = check_given_up,
-    .c11_release_sequences = true, /* as above: it enters again, in vain */
     .every_step = true,
 };
 
