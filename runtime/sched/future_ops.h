@@ -71,7 +71,8 @@ static inline bool task_is_bare(const struct task *task)
 static inline void future_free(struct weft_loop *here, struct weft_future *f)
 {
     if (likely(!f->error) && likely(!f->drop) && likely(f->code == 0) &&
-        likely(f->kind != FUTURE_COMPOUND) && likely(f->kind != FUTURE_TASK || task_is_bare(task_of(f))))
+        likely(f->kind != FUTURE_COMPOUND) &&
+        likely(f->kind != FUTURE_TASK || task_is_bare(task_of(f))))
         block_put(&here->blocks, (enum block_class)f->block, f);
     else
         wf_future_free(here, f);

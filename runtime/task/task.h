@@ -57,7 +57,7 @@ struct task {
         *resumer; /* eager start: whoever ran until then; the first suspension goes there */
     weft_error *cancel_error; /* message of a cancellation that is still to be delivered */
     struct error_slot errors;
-    struct scope scope; /* its context; the maker's until others know the task */
+    struct scope scope;       /* its context; the maker's until others know the task */
     struct task *prev, *next; /* unfinished tasks of the loop, in order of creation */
     union {
         uint64_t number; /* of a task that is called Task-number */
