@@ -39,11 +39,15 @@ typedef struct weft_runner {
  * @main:       the main task
  * @ret_result: may be NULL; left alone unless 0 is returned
  *
- * Afterwards all unfinished tasks have been cancelled and awaited, the pool is shut down and the
- * loops closed.
+ * Afterwards all unfinished tasks have been cancelled and awaited, asynchronous generators closed,
+ * the pool is shut down and the loops closed.
+ *
+ * In the program's main thread, and unless the program handles SIGINT itself, Ctrl-C cancels the main
+ * task, and the call returns WEFT_EINTERRUPTED if it then ends cancelled. A second one ends the run
+ * without waiting for it; a third one, if a loop that is stuck has heard none of them, the process.
  *
  * Context: any thread that runs no loop
- * Return:  0; what main returned; WEFT_ELOOPRUNNING inside a loop; WEFT_ELOOPSTOPPED; -EINVAL;
+ * Return:  0; what main returned; WEFT_EINTERRUPTED; WEFT_ELOOPRUNNING inside a loop; WEFT_ELOOPSTOPPED; -EINVAL;
  *          -ENOMEM
  * asyncio: asyncio.run(main())
  */

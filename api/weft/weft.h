@@ -12,6 +12,7 @@
 #include <weft/loop.h>
 #include <weft/queue.h>
 #include <weft/runner.h>
+#include <weft/signal.h>
 #include <weft/sync.h>
 #include <weft/task.h>
 #include <weft/task_group.h>

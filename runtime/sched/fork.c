@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "runtime/sched/loop.h"
+#include "runtime/sched/signal.h"
 #include "runtime/task/stack_overflow.h"
 
 static pthread_once_t watched = PTHREAD_ONCE_INIT;
@@ -21,10 +22,12 @@ static void before_fork(void)
     wf_loop_memory_lock();
     wf_overflow_lock();
     wf_stack_lock();
+    wf_signals_lock();
 }
 
 static void after_fork_in_parent(void)
 {
+    wf_signals_unlock();
     wf_stack_unlock();
     wf_overflow_unlock();
     wf_loop_memory_unlock();
@@ -33,6 +36,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     wf_loop_memory_forget();
+    wf_signals_forget();
     after_fork_in_parent();
     wf_loop_forget();
 }

@@ -10,6 +10,7 @@
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/runtime.h"
+#include "runtime/sched/signal.h"
 #include "runtime/sched/watch.h"
 
 /* Takes everything out, as a chain. */
@@ -102,6 +103,7 @@ bool wf_loop_close_begin(struct weft_loop *loop)
 /* All that the loop has; once. */
 static void loop_drop_all(struct weft_loop *loop)
 {
+    wf_signals_close(loop);
     drop_chain(inbox_close(&loop->inbox));
     struct timer *chain = wf_wheel_take_all(&loop->wheel), *timer;
     while ((timer = timer_chain_pop(&chain))) {

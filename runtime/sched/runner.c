@@ -15,6 +15,7 @@
 #include "runtime/base/sys.h"
 #include "runtime/sched/callback.h"
 #include "runtime/sched/future_ops.h"
+#include "runtime/sched/interrupt.h"
 #include "runtime/sched/loop_life.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/task_ops.h"
@@ -281,7 +282,10 @@ int weft_runner_run_in(weft_runner *runner, weft_context *context, weft_coroutin
                           : weft_task_new(loop, main, arg, &options);
     if (!task)
         return -errno;
+    struct interrupt interrupt;
+    wf_interrupt_begin(&interrupt, loop, task);
     rc = weft_loop_run_until_complete(loop, task, ret_result);
+    rc = wf_interrupt_end(&interrupt, rc);
     weft_unref(task);
     return rc;
 }

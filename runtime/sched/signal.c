@@ -1,0 +1,226 @@
+/*
+ * signal.c - signals become mail.
+ *
+ *     signal --handler, on whatever thread--> inbox of a loop --> fn
+ *
+ * One entry a signal, for the whole process and for good: so a handler that is late finds it.
+ *
+ * G1  The handler counts, and sends the entry itself as mail unless it is on its way already:
+ *     `queued` goes from false to true by the one who sends. Pushing to an inbox and waking a loop
+ *     are lock-free and async-signal-safe.
+ * G2  The loop clears `queued` before it takes the count: a signal that comes later sends again, so
+ *     fn runs after the last one.
+ * G3  loop, fn and arg are changed under the mutex; loop is read by handlers too. Mail that finds
+ *     another loop in charge is sent on.
+ */
+#include "runtime/sched/signal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <weft/signal.h>
+
+#include "runtime/base/sys.h"
+#include "runtime/sched/loop.h"
+#include "runtime/sched/report.h"
+
+#ifndef NSIG
+#define NSIG 65
+#endif
+
+/* So many of an urgent signal, not heard by a loop that is stuck, end the process. */
+#define UNHEARD_MAX 3u
+
+struct entry {
+    struct runnable mail;
+    _Atomic(struct weft_loop *) loop; /* who is told; NULL: nobody (G3) */
+    _Atomic uint32_t arrived;         /* counted by handlers, taken by the loop */
+    _Atomic bool queued;              /* G1, G2 */
+    _Atomic bool urgent;              /* written under the mutex, read by handlers */
+    signal_fn fn;                     /* G3 */
+    weft_callback user_fn;            /* fn is call_user */
+    void *arg;
+};
+
+static struct entry entries[NSIG];
+static pthread_mutex_t entries_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/* Sends the entry to the loop that is in charge (G1). Async-signal-safe. */
+static void send_entry(struct entry *entry)
+{
+    /* Acquire, with the release in wf_signal_set(): the entry is filled in. */
+    struct weft_loop *loop = atomic_load_explicit(&entry->loop, memory_order_acquire);
+
+    /* seq_cst, with signal_run(): the count that was added before is seen there. */
+    if (!loop || atomic_exchange_explicit(&entry->queued, true, memory_order_seq_cst))
+        return;
+    if (!wf_loop_post(loop, &entry->mail)) /* closed */
+        atomic_store_explicit(&entry->queued, false, memory_order_seq_cst);
+}
+
+static void signal_handler(int number)
+{
+    int saved_errno = errno;
+    struct entry *entry = &entries[number];
+    uint32_t arrived = 1 + atomic_fetch_add_explicit(&entry->arrived, 1, memory_order_seq_cst);
+
+    if (arrived >= UNHEARD_MAX && atomic_load_explicit(&entry->urgent, memory_order_relaxed)) {
+        (void)signal(number, SIG_DFL);
+        (void)raise(number); /* delivered when this handler returns */
+    } else {
+        send_entry(entry);
+    }
+    errno = saved_errno;
+}
+
+static void signal_run(struct runnable *r, struct weft_loop *loop)
+{
+    struct entry *entry = container_of(r, struct entry, mail);
+
+    atomic_store_explicit(&entry->queued, false, memory_order_seq_cst); /* G2 */
+    if (!loop)
+        return;
+    pthread_mutex_lock(&entries_mutex);
+    bool in_charge = atomic_load_explicit(&entry->loop, memory_order_relaxed) == loop;
+    uint32_t count =
+        in_charge ? atomic_exchange_explicit(&entry->arrived, 0, memory_order_seq_cst) : 0;
+    signal_fn fn = entry->fn;
+    weft_callback user_fn = entry->user_fn;
+    void *arg = entry->arg;
+    pthread_mutex_unlock(&entries_mutex);
+    if (!in_charge)
+        send_entry(entry); /* G3 */
+    if (!count)
+        return;
+    int code = fn ? fn(loop, count, arg) : user_fn(arg);
+    if (code >= 0)
+        return;
+    weft_error *error = wf_error_slot_take(wf_error_slot(), code);
+    if (code == WEFT_EINTERRUPTED || code == WEFT_ESYSTEMEXIT)
+        loop_end_fatally(loop, code);
+    else
+        wf_report(loop, "Exception in signal handler", code, error, NULL, NULL);
+    weft_error_unref(error);
+}
+
+static int install(int number)
+{
+    struct sigaction action = {.sa_handler = signal_handler, .sa_flags = SA_RESTART | SA_ONSTACK};
+    sigemptyset(&action.sa_mask);
+    return sys_sigaction(number, &action, NULL);
+}
+
+bool wf_signal_is_default(int number)
+{
+    struct sigaction action;
+    return !sys_sigaction(number, NULL, &action) && !(action.sa_flags & SA_SIGINFO) &&
+           action.sa_handler == SIG_DFL;
+}
+
+static int entry_set(struct weft_loop *loop, int number, signal_fn fn, weft_callback user_fn,
+                     void *arg, bool urgent)
+{
+    struct entry *entry = &entries[number];
+
+    pthread_mutex_lock(&entries_mutex);
+    int rc = loop_is_closed(loop) ? WEFT_ELOOPCLOSED : install(number);
+    if (!rc) {
+        struct weft_loop *old = atomic_load_explicit(&entry->loop, memory_order_relaxed);
+        if (!old) /* of an earlier handler's time */
+            atomic_store_explicit(&entry->arrived, 0, memory_order_seq_cst);
+        entry->mail.run = signal_run;
+        entry->fn = fn;
+        entry->user_fn = user_fn;
+        entry->arg = arg;
+        atomic_store_explicit(&entry->urgent, urgent, memory_order_relaxed);
+        /* Release, with the acquire in send_entry(). */
+        atomic_store_explicit(&entry->loop, loop, memory_order_release);
+    }
+    pthread_mutex_unlock(&entries_mutex);
+    return rc;
+}
+
+/* Under the mutex: nobody is told. */
+static void entry_clear(int number, bool if_ours)
+{
+    struct entry *entry = &entries[number];
+    struct sigaction action, none = {.sa_handler = SIG_DFL};
+
+    atomic_store_explicit(&entry->loop, NULL, memory_order_release);
+    atomic_store_explicit(&entry->urgent, false, memory_order_relaxed);
+    entry->fn = NULL;
+    entry->arg = NULL;
+    sigemptyset(&none.sa_mask);
+    if (!if_ours || (!sys_sigaction(number, NULL, &action) && action.sa_handler == signal_handler))
+        (void)sys_sigaction(number, &none, NULL); /* of a signal that had a handler */
+}
+
+int wf_signal_set(struct weft_loop *loop, int number, signal_fn fn, void *arg, bool urgent)
+{
+    return entry_set(loop, number, fn, NULL, arg, urgent);
+}
+
+bool wf_signal_unset(struct weft_loop *loop, int number, signal_fn fn, const void *arg,
+                     bool if_ours)
+{
+    struct entry *entry = &entries[number];
+
+    pthread_mutex_lock(&entries_mutex);
+    bool found = atomic_load_explicit(&entry->loop, memory_order_relaxed) == loop &&
+                 (!fn || (entry->fn == fn && entry->arg == arg));
+    if (found)
+        entry_clear(number, if_ours);
+    pthread_mutex_unlock(&entries_mutex);
+    return found;
+}
+
+void wf_signals_close(struct weft_loop *loop)
+{
+    pthread_mutex_lock(&entries_mutex);
+    for (int number = 1; number < NSIG; number++) {
+        if (atomic_load_explicit(&entries[number].loop, memory_order_relaxed) == loop)
+            entry_clear(number, true);
+    }
+    pthread_mutex_unlock(&entries_mutex);
+}
+
+void wf_signals_lock(void)
+{
+    pthread_mutex_lock(&entries_mutex);
+}
+
+void wf_signals_unlock(void)
+{
+    pthread_mutex_unlock(&entries_mutex);
+}
+
+void wf_signals_forget(void)
+{
+    for (int number = 1; number < NSIG; number++) {
+        if (atomic_load_explicit(&entries[number].loop, memory_order_relaxed))
+            entry_clear(number, true);
+        atomic_store_explicit(&entries[number].queued, false, memory_order_relaxed);
+    }
+}
+
+static bool is_signal(int number)
+{
+    return number > 0 && number < NSIG;
+}
+
+int weft_loop_add_signal_handler(weft_loop *loop, int number, weft_callback fn, void *arg)
+{
+    if (!loop || !fn || !is_signal(number))
+        return weft_fail(-EINVAL, "signal %d, or no function", number);
+    if (number == SIGKILL || number == SIGSTOP)
+        return weft_fail(WEFT_ERUNTIME, "signal %d cannot be caught", number);
+    return entry_set(loop, number, NULL, fn, arg, false);
+}
+
+int weft_loop_remove_signal_handler(weft_loop *loop, int number)
+{
+    if (!loop || !is_signal(number))
+        return weft_fail(-EINVAL, "%d is no signal", number);
+    return wf_signal_unset(loop, number, NULL, NULL, false);
+}
