@@ -94,11 +94,15 @@ static size_t node_bytes(unsigned slots)
     return sizeof(struct bindings) + slots * sizeof(void *);
 }
 
+/* Of a place that is filled. */
+static struct slot node_filled(const struct bindings *node, unsigned place)
+{
+    return (struct slot){node->slots[bindings_index(node, place)], (node->deeper & place) != 0};
+}
+
 static struct slot node_slot(const struct bindings *node, unsigned place)
 {
-    if (!(node->filled & place))
-        return (struct slot){NULL, false};
-    return (struct slot){node->slots[bindings_index(node, place)], (node->deeper & place) != 0};
+    return node->filled & place ? node_filled(node, place) : (struct slot){NULL, false};
 }
 
 void wf_bindings_unref(struct bindings *map)
@@ -107,7 +111,7 @@ void wf_bindings_unref(struct bindings *map)
     if (!map || atomic_fetch_sub_explicit(&map->refs, 1, memory_order_acq_rel) != 1)
         return;
     for (unsigned rest = map->filled; rest; rest &= rest - 1)
-        slot_unref(node_slot(map, rest & -rest));
+        slot_unref(node_filled(map, rest & -rest));
     mem_free(map, node_bytes(node_slots(map)));
 }
 
@@ -135,7 +139,7 @@ static struct bindings *node_like(const struct bindings *node, unsigned place, s
     unsigned i = 0;
     for (unsigned rest = filled; rest; rest &= rest - 1) {
         unsigned at = rest & -rest;
-        struct slot kept = at == place ? slot : node_slot(node, at);
+        struct slot kept = at == place ? slot : node_filled(node, at);
         if (at != place)
             slot_ref(kept);
         copy->slots[i++] = kept.what;
@@ -188,7 +192,7 @@ struct bindings *wf_bindings_with(struct bindings *map, struct binding *binding)
 static struct binding *node_other(const struct bindings *node, const weft_context_var *var)
 {
     for (unsigned rest = node->filled; rest; rest &= rest - 1) {
-        struct slot slot = node_slot(node, rest & -rest);
+        struct slot slot = node_filled(node, rest & -rest);
         if (slot.deeper)
             return node_other(slot.what, var);
         if (((struct binding *)slot.what)->var != var)
@@ -240,7 +244,7 @@ int wf_bindings_each(const struct bindings *map, weft_context_visitor visit, voi
 {
     int rc = 0;
     for (unsigned rest = map ? map->filled : 0; rest && !rc; rest &= rest - 1) {
-        struct slot slot = node_slot(map, rest & -rest);
+        struct slot slot = node_filled(map, rest & -rest);
         const struct binding *binding = slot.what;
         rc = slot.deeper ? wf_bindings_each(slot.what, visit, arg)
                          : visit(binding->var, binding->value, arg);

@@ -29,8 +29,9 @@ START_SIM(tasks_do_not_disturb_each_other)
     set(&plain, 7);
     for (long i = 0; i < 10; i++)
         tasks[i] = weft_create_task(keep_number, number(100 * i), NULL);
+    ck_assert_int_eq(weft_join(weft_gather(tasks, 10, 0), NULL), 0);
     for (int i = 0; i < 10; i++)
-        ck_assert_int_eq(weft_join(tasks[i], NULL), 0);
+        weft_unref(tasks[i]);
     ck_assert_int_eq(current(&plain), 7);
     return 0;
 }

@@ -453,11 +453,9 @@ static void use_without_memory(void)
     while (!(var = weft_context_var_new(&(weft_context_var){.name = "made"})))
         ck_assert_int_eq(errno, ENOMEM);
     weft_context_var_free(var);
-    unsigned long calls = wf_fault_calls(FAULT_ALLOC);
     weft_context_token third;
-    rc = weft_context_var_set(&plain, number(3), &third);
-    if (!rc) {
-        calls = wf_fault_calls(FAULT_ALLOC);
+    if (!weft_context_var_set(&plain, number(3), &third)) {
+        unsigned long calls = wf_fault_calls(FAULT_ALLOC);
         ck_assert_int_eq(weft_context_var_reset(&plain, &third), 0);
         /* The latest set() is undone without memory. */
         ck_assert_uint_eq(wf_fault_calls(FAULT_ALLOC), calls);
