@@ -94,7 +94,8 @@ WEFT_API int weft_future_set_exception(weft_future *future, int code);
  *
  * A pending future is cancelled at once. A task gets WEFT_ECANCELLED at the call where it is
  * suspended, or at its next suspension; one that has not started never runs. From another thread
- * than the loop's, a task's request travels as a message.
+ * than the loop's, a task's request travels as a message. Tasks that await each other in a circle,
+ * on one loop or on several, can only be ended so: one of them is taken out of its wait.
  *
  * Context: any thread
  * Return:  1 if accepted (by a concurrent future also if it was cancelled before); 0 if it was done

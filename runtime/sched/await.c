@@ -73,6 +73,26 @@ static void remote_wait_abandon(struct wait *wait, struct task *task)
 static const struct wait_ops local_ops = {future_wait_cancel, local_wait_abandon, "future"};
 static const struct wait_ops remote_ops = {remote_wait_cancel, remote_wait_abandon, "future"};
 
+bool wf_await_leave(struct task *task)
+{
+    struct wait *wait = task->wait;
+    if (wait && wait->ops == &remote_ops) {
+        struct remote_wait *w = container_of(wait, struct remote_wait, wait);
+        return wf_future_remove_wakers(wait->object, is_this_waker, &w->waker) != NULL;
+    }
+    if (!wait || wait->ops != &local_ops)
+        return false;
+    struct weft_future *f = wait->object;
+    struct future_wait *w = container_of(wait, struct future_wait, wait);
+    for (struct waiter *other = f->waiters; other; other = other->next) {
+        if (other == &w->waiter) {
+            waiter_remove(f, other);
+            return true;
+        }
+    }
+    return false;
+}
+
 struct task *wf_awaited_task(const struct task *task)
 {
     const struct wait *wait = task->wait;

@@ -203,6 +203,10 @@ int wf_task_cancel(struct task *task, weft_error *error);
  */
 struct task *wf_awaited_task(const struct task *task);
 
+/* Takes a task that awaits a future out of its wait: true if the caller has to make it ready. On the
+ * loop's thread. */
+bool wf_await_leave(struct task *task);
+
 /* Whether membarrier can be had; registers the process for it. If not, every future is made shared.
  */
 bool wf_outcome_barrier_works(void);

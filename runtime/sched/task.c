@@ -4,6 +4,7 @@
 #include "runtime/sched/task_ops.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "runtime/base/likely.h"
@@ -210,11 +211,25 @@ weft_task *weft_spawn(weft_coroutine fn, void *arg, const weft_task_options *opt
     return &task->future;
 }
 
+/*
+ * The way of a request through tasks of several loops, which await each other: it goes from loop to
+ * loop by mail. If they do so in a circle, it comes round: that is seen, as in cancel_here(), by a
+ * mark that moves ahead at doubling distances, of mails.
+ */
+struct cancel_way {
+    struct task *mark; /* a reference, or NULL */
+    unsigned steps, steps_max;
+};
+
+/* Of the request that this thread passes on at the moment, or NULL. */
+static _Thread_local struct cancel_way *passing;
+
 /* A request to cancel a task that another thread runs. */
 struct cancel_mail {
     struct runnable mail;
     struct task *task; /* a reference */
     weft_error *error;
+    struct cancel_way way;
 };
 
 /* The request stays with the task until it is resumed, or suspended the next time. */
@@ -224,6 +239,14 @@ static void cancel_later(struct task *task, weft_error *error)
     weft_error_ref(error);
     weft_error_unref(task->cancel_error);
     task->cancel_error = error;
+}
+
+/* One more; it does not wrap. */
+static void count_request(struct task *task)
+{
+    if (task->cancelling < INT_MAX)
+        task->cancelling++;
+    task->cancel_heard = true;
 }
 
 /*
@@ -240,12 +263,10 @@ static int cancel_here(struct task *task, weft_error *error)
     }
     struct task *mark = task, *next;
     unsigned steps = 0, steps_max = 1;
-    task->cancelling++;
-    task->cancel_heard = true;
+    count_request(task);
     while ((next = wf_awaited_task(task)) && next != mark) {
         task = next;
-        task->cancelling++;
-        task->cancel_heard = true;
+        count_request(task);
         if (++steps == steps_max) {
             steps = 0;
             steps_max *= 2;
@@ -262,11 +283,44 @@ static int cancel_here(struct task *task, weft_error *error)
     return 1;
 }
 
+/* The request has come round: the task is taken out of its wait, as nothing else can end it. */
+static void cancel_come_round(struct task *task, weft_error *error)
+{
+    count_request(task);
+    cancel_later(task, error);
+    if (wf_await_leave(task))
+        task_unpark(future_loop(&task->future), task);
+}
+
+static void cancel_pass(struct cancel_mail *mail)
+{
+    struct cancel_way *way = &mail->way, *outer = passing;
+    struct task *task = mail->task;
+
+    if (task == way->mark && task->wait && !future_is_done(&task->future)) {
+        cancel_come_round(task, mail->error);
+        return;
+    }
+    if (++way->steps == way->steps_max) {
+        if (way->mark)
+            wf_future_unref(&way->mark->future);
+        wf_future_ref(&task->future);
+        way->mark = task;
+        way->steps = 0;
+        way->steps_max *= 2;
+    }
+    passing = way;
+    cancel_here(task, mail->error);
+    passing = outer;
+}
+
 static void cancel_run(struct runnable *r, struct weft_loop *loop)
 {
     struct cancel_mail *mail = container_of(r, struct cancel_mail, mail);
     if (loop)
-        cancel_here(mail->task, mail->error);
+        cancel_pass(mail);
+    if (mail->way.mark)
+        wf_future_unref(&mail->way.mark->future);
     weft_error_unref(mail->error);
     wf_future_unref(&mail->task->future);
     mem_free(mail, sizeof(*mail));
@@ -297,6 +351,9 @@ int wf_task_cancel(struct task *task, weft_error *error)
     mail->mail.run = cancel_run;
     mail->task = task;
     mail->error = weft_error_ref(error);
+    mail->way = passing ? *passing : (struct cancel_way){.steps_max = 1};
+    if (mail->way.mark)
+        wf_future_ref(&mail->way.mark->future);
     wf_future_ref(&task->future);
     loop = birth_post(&task->birth, &mail->mail);
     if (loop && !wf_loop_post(loop, &mail->mail)) {
