@@ -119,9 +119,12 @@ WEFT_API int weft_runner_loops(const weft_runner *runner);
  * shutdown_timeout, then a warning names the functions still running), closes the loops and joins
  * their threads. Idempotent.
  *
- * Context: any thread that runs none of its loops; after weft_runner_run(), one that runs no loop at
- *          all
- * Return:  0; WEFT_ELOOPRUNNING from inside one of its loops
+ * It blocks the calling thread. A task of another runtime hands it to weft_to_thread(). Of threads
+ * that close at once one does it, and the others do not wait for that.
+ *
+ * Context: a thread that runs no loop, and is none of its pool
+ * Return:  0; WEFT_ELOOPRUNNING from inside any loop, or while a thread runs the first loop; nothing
+ *          has happened then
  * asyncio: Runner.close()
  */
 WEFT_API int weft_runner_close(weft_runner *runner);

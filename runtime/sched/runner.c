@@ -431,13 +431,19 @@ int weft_runner_close(weft_runner *runner)
 {
     if (!runner)
         return -EINVAL;
-    if (runner_state(runner) != RUNNER_OPEN) /* RNR-13, RNR-14 */
+    int state = runner_state(runner);
+    if (state != RUNNER_OPEN) /* RNR-13, RNR-14 */
         return 0;
     struct weft_runtime *rt = runner->runtime;
-    struct weft_loop *first = rt->runtime.loops[0], *here = loop_current();
-    if ((here && here->runtime == &rt->runtime) || (!rt->background && weft_loop_is_running(first)))
+    struct weft_loop *first = rt->runtime.loops[0];
+    /* A loop of this thread would stand still meanwhile: one of the runner's own, which is waited
+     * for, or one that its tasks may wait for. */
+    if (loop_current() || (!rt->background && weft_loop_is_running(first)))
         return WEFT_ELOOPRUNNING;
-    runner_set_state(runner, RUNNER_CLOSED);
+    /* One of those who come at once does it. Release, as in runner_set_state(). */
+    if (!__atomic_compare_exchange_n(&runner->state, &state, RUNNER_CLOSED, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED))
+        return 0;
     /* Under the lock that starts loops: there are no further ones from here on. */
     pthread_mutex_lock(&rt->lock);
     atomic_store_explicit(&rt->runtime.closing, true, memory_order_relaxed);

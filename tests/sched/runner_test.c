@@ -761,6 +761,66 @@ START_TEST(close_while_all_loops_spawn)
 }
 END_TEST
 
+/* ---- who may close ---- */
+
+COROUTINE(close_refused)
+{
+    ck_assert_int_eq(weft_runner_close(arg), WEFT_ELOOPRUNNING);
+    return 0;
+}
+
+COROUTINE(close_in_the_pool)
+{
+    return weft_runner_close(arg);
+}
+
+/* Has the other runtime's runner closed on a pool thread, and waits for that. */
+COROUTINE(hand_the_close_over)
+{
+    weft_future *closed = weft_to_thread(close_in_the_pool, arg);
+    ck_assert_ptr_nonnull(closed);
+    return weft_join(closed, NULL);
+}
+
+COROUTINE(await_far)
+{
+    return weft_await(arg, NULL);
+}
+
+COROUTINE(sleep_for_ever)
+{
+    return weft_sleep(WEFT_FOREVER);
+}
+
+/* No loop may close a runner, its own or another's: it would stand still meanwhile, and the tasks
+ * that are ended may wait for it. Nothing happens then, and a thread of the pool may do it. */
+START_TEST(no_loop_closes_a_runner)
+{
+    weft_runner runner, other;
+    open_runner(&runner, 2);
+    open_runner(&other, 1);
+    ck_assert_int_eq(weft_runner_start(&runner), 0);
+    for (int i = 0; i < 2; i++) {
+        weft_task *inside =
+            weft_create_task_on(weft_runner_loop_at(&runner, i), close_refused, &runner, NULL);
+        ck_assert_int_eq(weft_future_wait(inside, WEFT_FOREVER, NULL), 0);
+        weft_unref(inside);
+    }
+    ck_assert_int_eq(weft_runner_run(&other, close_refused, &runner, NULL), 0);
+    ck_assert_int_eq(weft_runner_run(&other, close_refused, &other, NULL), 0);
+    /* A task of the one waits for one of the other's, which its cancellation has to reach. */
+    weft_task *far = weft_create_task_on(weft_runner_get_loop(&other), sleep_for_ever, NULL, NULL);
+    weft_task *waits = weft_create_task_on(weft_runner_loop_at(&runner, 1), await_far, far, NULL);
+    ck_assert_int_eq(weft_runner_run(&other, hand_the_close_over, &runner, NULL), 0);
+    ck_assert(weft_cancelled(waits));
+    ck_assert_int_eq(weft_runner_close(&runner), 0);
+    ck_assert_int_eq(weft_runner_close(&other), 0);
+    ck_assert(weft_cancelled(far));
+    weft_unref(waits);
+    weft_unref(far);
+}
+END_TEST
+
 /* ---- faults ---- */
 
 COROUTINE(use_loops)
@@ -1000,6 +1060,7 @@ static Suite *runner_suite(void)
         close_while_all_loops_work,
         unstarted_tasks_are_cancelled_at_close,
         close_while_all_loops_spawn,
+        no_loop_closes_a_runner,
         a_runner_with_faults,
         a_background_with_faults,
         loops_work_without_membarrier,
