@@ -20,7 +20,9 @@ typedef struct weft_runner_options {
     int max_threads;         /* of the pool; 0: usable CPUs + 4, at most 32 */
     size_t pool_queue;       /* jobs that may wait for a pool thread; 0: 4096 */
     size_t stack_bytes;      /* of tasks that do not say; 0: 64 KiB */
-    weft_clock clock;        /* WEFT_CLOCK_VIRTUAL needs one loop, and makes it the default */
+    weft_clock clock;        /* WEFT_CLOCK_VIRTUAL needs one loop, and makes it the default.
+                                WEFT_CLOCK=virtual in the environment asks for it too: so a test
+                                of a program that sleeps need not wait */
     int debug;               /* > 0: on, < 0: off, 0: as WEFT_DEBUG in the environment says */
     double shutdown_timeout; /* seconds that close waits for pool threads; 0: 300 */
     weft_loop *(*loop_factory)(void *arg); /* makes the first loop; called once */

@@ -65,6 +65,11 @@ int weft_runner_init(weft_runner *runner, const weft_runner_options *options)
         wf_stack_class_for(options->stack_bytes ? options->stack_bytes : 1) == STACK_CLASSES)
         return -EINVAL;
     *runner = (weft_runner){.options = *options, .state = RUNNER_NEW};
+    const char *clock = secure_getenv("WEFT_CLOCK");
+    if (clock && !strcmp(clock, "virtual") && !options->loop_factory) {
+        runner->options.clock = WEFT_CLOCK_VIRTUAL;
+        runner->options.loops = 1;
+    }
     return 0;
 }
 
