@@ -11,7 +11,8 @@ WEFT_BEGIN
 /**
  * weft_loop_add_signal_handler - have fn run in the loop when the process gets a signal
  * @number: such as SIGTERM
- * @fn:     an ordinary callback of the loop, soon after the signal
+ * @fn:     an ordinary callback of the loop, soon after the signal; in a copy of the context that is
+ *          current now
  *
  * A signal has one handler in the process: a second one replaces the first, that of another loop
  * too. Signals in quick succession may be merged, but fn runs after the last of them. Interrupted
@@ -22,7 +23,7 @@ WEFT_BEGIN
  *
  * Context: any thread
  * Return:  0; -EINVAL for what is no signal, or no function; WEFT_ERUNTIME for one that cannot be
- *          caught; WEFT_ELOOPCLOSED; -errno
+ *          caught; WEFT_ELOOPCLOSED; -ENOMEM; -errno
  * asyncio: loop.add_signal_handler(number, fn)
  */
 WEFT_API int weft_loop_add_signal_handler(weft_loop *loop, int number, weft_callback fn, void *arg);

@@ -22,7 +22,7 @@
 #include <weft/signal.h>
 
 #include "runtime/base/sys.h"
-#include "runtime/sched/loop.h"
+#include "runtime/sched/current_scope.h"
 #include "runtime/sched/report.h"
 
 #ifndef NSIG
@@ -39,7 +39,8 @@ struct entry {
     _Atomic bool queued;              /* G1, G2 */
     _Atomic bool urgent;              /* written under the mutex, read by handlers */
     signal_fn fn;                     /* G3 */
-    weft_callback user_fn;            /* fn is call_user */
+    weft_callback user_fn;            /* where fn is NULL */
+    weft_context *context;            /* of user_fn: a copy of its adder's */
     void *arg;
 };
 
@@ -74,6 +75,19 @@ static void signal_handler(int number)
     errno = saved_errno;
 }
 
+/* In the handler's own context: the same at each signal. */
+static int call_user(struct weft_loop *loop, weft_callback fn, void *arg, weft_context *context)
+{
+    struct scope own, *current = scope_current_at(loop);
+
+    scope_init(&own, context, current);
+    (void)scope_begin(current, &own); /* nobody else has the object, and the loop is here */
+    int code = fn(arg);
+    scope_end(current, &own);
+    scope_fini(&own);
+    return code;
+}
+
 static void signal_run(struct runnable *r, struct weft_loop *loop)
 {
     struct entry *entry = container_of(r, struct entry, mail);
@@ -88,12 +102,14 @@ static void signal_run(struct runnable *r, struct weft_loop *loop)
     signal_fn fn = entry->fn;
     weft_callback user_fn = entry->user_fn;
     void *arg = entry->arg;
+    weft_context *context = weft_context_ref(entry->context);
     pthread_mutex_unlock(&entries_mutex);
     if (!in_charge)
         send_entry(entry); /* G3 */
-    if (!count)
-        return;
-    int code = fn ? fn(loop, count, arg) : user_fn(arg);
+    int code = 0;
+    if (count)
+        code = fn ? fn(loop, count, arg) : call_user(loop, user_fn, arg, context);
+    weft_context_unref(context);
     if (code >= 0)
         return;
     weft_error *error = wf_error_slot_take(wf_error_slot(), code);
@@ -118,10 +134,12 @@ bool wf_signal_is_default(int number)
            action.sa_handler == SIG_DFL;
 }
 
+/* context: NULL, or a reference that passes to the call. */
 static int entry_set(struct weft_loop *loop, int number, signal_fn fn, weft_callback user_fn,
-                     void *arg, bool urgent)
+                     void *arg, weft_context *context, bool urgent)
 {
     struct entry *entry = &entries[number];
+    weft_context *unused = context;
 
     pthread_mutex_lock(&entries_mutex);
     int rc = loop_is_closed(loop) ? WEFT_ELOOPCLOSED : install(number);
@@ -133,56 +151,60 @@ static int entry_set(struct weft_loop *loop, int number, signal_fn fn, weft_call
         entry->fn = fn;
         entry->user_fn = user_fn;
         entry->arg = arg;
+        unused = entry->context;
+        entry->context = context;
         atomic_store_explicit(&entry->urgent, urgent, memory_order_relaxed);
         /* Release, with the acquire in send_entry(). */
         atomic_store_explicit(&entry->loop, loop, memory_order_release);
     }
     pthread_mutex_unlock(&entries_mutex);
+    weft_context_unref(unused); /* outside: values are dropped, which may do anything */
     return rc;
 }
 
-/* Under the mutex: nobody is told. */
-static void entry_clear(int number, bool if_ours)
+/* Under the mutex: nobody is told. Gives the reference to the context to the caller. */
+static weft_context *entry_clear(int number, bool if_ours)
 {
     struct entry *entry = &entries[number];
     struct sigaction action, none = {.sa_handler = SIG_DFL};
+    weft_context *context = entry->context;
 
     atomic_store_explicit(&entry->loop, NULL, memory_order_release);
     atomic_store_explicit(&entry->urgent, false, memory_order_relaxed);
     entry->fn = NULL;
     entry->arg = NULL;
+    entry->context = NULL;
     sigemptyset(&none.sa_mask);
     if (!if_ours || (!sys_sigaction(number, NULL, &action) && action.sa_handler == signal_handler))
         (void)sys_sigaction(number, &none, NULL); /* of a signal that had a handler */
+    return context;
 }
 
 int wf_signal_set(struct weft_loop *loop, int number, signal_fn fn, void *arg, bool urgent)
 {
-    return entry_set(loop, number, fn, NULL, arg, urgent);
+    return entry_set(loop, number, fn, NULL, arg, NULL, urgent);
 }
 
 bool wf_signal_unset(struct weft_loop *loop, int number, signal_fn fn, const void *arg,
                      bool if_ours)
 {
     struct entry *entry = &entries[number];
+    weft_context *context = NULL;
 
     pthread_mutex_lock(&entries_mutex);
     bool found = atomic_load_explicit(&entry->loop, memory_order_relaxed) == loop &&
                  (!fn || (entry->fn == fn && entry->arg == arg));
     if (found)
-        entry_clear(number, if_ours);
+        context = entry_clear(number, if_ours);
     pthread_mutex_unlock(&entries_mutex);
+    weft_context_unref(context);
     return found;
 }
 
 void wf_signals_close(struct weft_loop *loop)
 {
-    pthread_mutex_lock(&entries_mutex);
-    for (int number = 1; number < NSIG; number++) {
-        if (atomic_load_explicit(&entries[number].loop, memory_order_relaxed) == loop)
-            entry_clear(number, true);
-    }
-    pthread_mutex_unlock(&entries_mutex);
+    for (int number = 1; number < NSIG; number++)
+        (void)wf_signal_unset(loop, number, NULL, NULL, true);
 }
 
 void wf_signals_lock(void)
@@ -198,8 +220,10 @@ void wf_signals_unlock(void)
 void wf_signals_forget(void)
 {
     for (int number = 1; number < NSIG; number++) {
-        if (atomic_load_explicit(&entries[number].loop, memory_order_relaxed))
-            entry_clear(number, true);
+        if (atomic_load_explicit(&entries[number].loop, memory_order_relaxed)) {
+            /* Its values stay: none of the user's code runs in the middle of a fork. */
+            entries[number].context = entry_clear(number, true);
+        }
         atomic_store_explicit(&entries[number].queued, false, memory_order_relaxed);
     }
 }
@@ -215,7 +239,10 @@ int weft_loop_add_signal_handler(weft_loop *loop, int number, weft_callback fn, 
         return weft_fail(-EINVAL, "signal %d, or no function", number);
     if (number == SIGKILL || number == SIGSTOP)
         return weft_fail(WEFT_ERUNTIME, "signal %d cannot be caught", number);
-    return entry_set(loop, number, NULL, fn, arg, false);
+    weft_context *context = weft_copy_context();
+    if (!context)
+        return -ENOMEM;
+    return entry_set(loop, number, NULL, fn, arg, context, false);
 }
 
 int weft_loop_remove_signal_handler(weft_loop *loop, int number)

@@ -2,6 +2,7 @@
  * context_callback_test.c - the contexts that callbacks run in: of the loop, of futures, of
  * descriptors, and the exception handler.
  */
+#include <signal.h>
 #include <unistd.h>
 
 #include "tests/api/contexts.h"
@@ -152,6 +153,31 @@ START_SIM(descriptors_have_their_own)
     return 0;
 }
 
+/* CTXV-15: and the handlers of signals. */
+START_SIM(signals_have_their_own)
+{
+    weft_loop *loop = weft_get_running_loop();
+
+    ck_assert_int_eq(weft_context_var_set(&owning, number(1), NULL), 0);
+    set(&plain, 1);
+    ck_assert_int_eq(weft_loop_add_signal_handler(loop, SIGUSR1, see, "a "), 0);
+    ck_assert_int_eq(weft_loop_add_signal_handler(loop, SIGUSR2, see, "b "), 0);
+    set(&plain, 2);
+    ck_assert_int_eq(weft_context_var_set(&owning, number(2), NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(raise(SIGUSR1), 0);
+        ck_assert_int_eq(weft_yield(), 0);
+        ck_assert_int_eq(weft_yield(), 0);
+    }
+    ck_assert_trace("a 1 a 10");
+    ck_assert_int_eq(current(&plain), 2);
+    ck_assert_int_eq(weft_loop_remove_signal_handler(loop, SIGUSR1), 1);
+    ck_assert_int_eq(drops, 0); /* the other one holds a copy */
+    ck_assert_int_eq(weft_loop_add_signal_handler(loop, SIGUSR2, see, "c "), 0);
+    ck_assert_int_eq(drops, 1);
+    return 0; /* closing the loop gives the last copy back */
+}
+
 static int handler_sees(weft_loop *loop, const weft_report *report, void *arg)
 {
     (void)loop;
@@ -213,6 +239,7 @@ int main(void)
     tcase_add_test(tcase, done_callbacks_have_their_own);
     tcase_add_test(tcase, done_callback_in_the_completer);
     tcase_add_test(tcase, descriptors_have_their_own);
+    tcase_add_test(tcase, signals_have_their_own);
     tcase_add_test(tcase, handler_sees_what_failed);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
