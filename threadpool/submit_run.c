@@ -292,8 +292,8 @@ static uint64_t crowd_find(const struct weft_loop *loop, struct submission *s,
         *ret_last = mail->last;
         return mail->count - 1;
     }
-    uint64_t count = 0, room = loop->turn_end - loop->steps;
-    for (struct runnable *r = loop->ready_first; count < room && r->run == wf_submission_start;
+    uint64_t count = 0, room = loop->ready.turn_end - loop->ready.steps;
+    for (struct runnable *r = loop->ready.first; count < room && r->run == wf_submission_start;
          r = r->next) {
         *ret_last = r;
         count++;
@@ -309,9 +309,9 @@ static bool crowd_gather(struct submission *s, struct weft_loop *loop)
     struct crowd *crowd = others ? block_get(&loop->blocks, BLOCK_SMALL) : NULL;
     if (!crowd)
         return false;
-    s->future.mail.next = loop->ready_first;
-    loop->ready_first = last->next;
-    loop->steps += others;
+    s->future.mail.next = loop->ready.first;
+    loop->ready.first = last->next;
+    loop->ready.steps += others;
     last->next = NULL;
     crowd->first = s;
     crowd->made = crowd->begun = NULL;

@@ -70,11 +70,12 @@ static bool idle_look(struct weft_loop *loop, int64_t until_ns)
  */
 static int64_t idle_trim(struct weft_loop *loop, int64_t until_ns)
 {
-    if (loop->steps == loop->trimmed_steps && !loop->trims_left)
+    uint64_t steps = loop->ready.steps;
+    if (steps == loop->trimmed_steps && !loop->trims_left)
         return until_ns;
     int64_t now_ns = clock_now_ns();
-    if (loop->steps != loop->trimmed_steps) {
-        loop->trimmed_steps = loop->steps;
+    if (steps != loop->trimmed_steps) {
+        loop->trimmed_steps = steps;
         loop->trims_left = TRIMS;
         loop->trim_ns = now_ns + TRIM_INTERVAL_NS;
     } else if (now_ns >= loop->trim_ns) {

@@ -150,7 +150,7 @@ static bool loop_turn(struct weft_loop *loop)
         return false;
     loop_collect(loop);
     loop_adjust_bias(loop);
-    if (ready_is_empty(loop) || loop->steps >= loop->slow_at) {
+    if (ready_is_empty(loop) || loop->ready.steps >= loop->ready.slow_at) {
         /* Spawned tasks get their share even when the ready queue never empties. */
         struct runnable *r = wf_runtime_next_spawned(loop);
         if (r)
@@ -165,23 +165,11 @@ static bool loop_turn(struct weft_loop *loop)
         wf_runtime_pass_search(loop);
     loop->turned = true;
     /* A run that was stopped before it began has one turn (LIFE-04). */
-    loop->slow_at = loop->poller.watched || loop->stopping ? 0 : loop->steps + LOOP_SLOW_STEPS;
-    if (!ready_is_empty(loop)) {
-        loop->turn_end = loop->pushed;
-        loop->turns++;
-    }
+    loop->ready.slow_at =
+        loop->poller.watched || loop->stopping ? 0 : loop->ready.steps + LOOP_SLOW_STEPS;
+    if (!ready_is_empty(loop))
+        ready_begin_turn(&loop->ready, 0);
     return true;
-}
-
-/* Puts back what was taken out last. */
-static void ready_put_back(struct weft_loop *loop, struct runnable *r)
-{
-    if (ready_is_empty(loop))
-        loop->ready_last = r;
-    else
-        r->next = loop->ready_first;
-    loop->ready_first = r;
-    loop->steps--;
 }
 
 /* The loop's own flow. */
@@ -202,10 +190,10 @@ static void loop_flow(struct weft_loop *loop)
         r->run(r, loop);
     }
     if (loop->handed) { /* a fatal error came first: it runs in the next run (LIFE-13) */
-        ready_put_back(loop, loop->handed);
+        ready_untake(&loop->ready, loop->handed);
         loop->handed = NULL;
     }
-    loop->turn_end = loop->steps;
+    ready_end_turn(&loop->ready);
 }
 
 /* A run, in the frame of who asked for it. */
@@ -228,7 +216,7 @@ static int run_begin(struct weft_loop *loop, struct run *run)
     wf_loop_running = loop;
     context_init_thread(&loop->context);
     loop->turned = false;
-    loop->slow_at = 0;
+    loop_attend(loop);
     return 0;
 }
 
@@ -347,8 +335,8 @@ __attribute__((no_sanitize("thread"))) int weft_loop_get_stats(const weft_loop *
     if (!loop || !ret_stats)
         return -EINVAL;
     *ret_stats = (weft_loop_stats){.tasks = loop->started,
-                                   .switches = loop->steps,
-                                   .iterations = loop->turns,
+                                   .switches = loop->ready.steps,
+                                   .iterations = loop->ready.turns,
                                    .polls = loop->polls,
                                    .parks = loop->parks,
                                    .stolen = loop->stolen};

@@ -8,10 +8,9 @@
  *     other threads -> inbox --drain--> ready queue --> tasks and callbacks
  *     wheel (due timers), poller (ready descriptors), ring (spawned tasks) ---^
  *
- * L1  The ready queue is first in, first out. What was pushed and what was run are counted, so that
- *     the difference is its length. A turn runs what was queued when it began, up to turn_end.
+ * L1  The ready queue is first in, first out. A turn runs what was queued when it began (ready.h).
  * L2  Between turns the loop looks at its inbox, and every LOOP_SLOW_STEPS steps, or when there is
- *     nothing to run, at timers, descriptors and spawned tasks too. `slow_at` = 0 asks for that look
+ *     nothing to run, at timers, descriptors and spawned tasks too. loop_attend() asks for that look
  *     at the next turn.
  * L3  The memory of a loop is never given back, only used for another loop: a waker that comes late
  *     finds a loop, and wakes it for nothing. Mail for a future that has outlived its loop finds the
@@ -35,6 +34,7 @@
 #include "runtime/sched/inbox.h"
 #include "runtime/sched/parking.h"
 #include "runtime/sched/pool_home.h"
+#include "runtime/sched/ready.h"
 #include "runtime/sched/ring.h"
 #include "runtime/sched/spin.h"
 #include "runtime/task/task.h"
@@ -85,16 +85,11 @@ struct runnables {
 
 struct weft_loop {
     /* What each step touches. */
-    struct runnable *ready_first;
-    struct runnable *ready_last; /* linked to nothing yet */
-    uint64_t pushed;             /* runnables queued so far */
-    uint64_t steps;              /* runnables run so far */
-    uint64_t turn_end;           /* steps at the end of this turn (L1) */
-    uint64_t slow_at;            /* L2 */
-    struct task *current;        /* NULL in callbacks */
-    struct touching touching;    /* read by other threads; see outcome.h */
-    struct runnable *handed; /* a suspending task found that this must run on the loop's stack */
-    struct context context;  /* the loop's own flow */
+    struct ready ready;       /* L1 */
+    struct task *current;     /* NULL in callbacks */
+    struct touching touching; /* read by other threads; see outcome.h */
+    struct runnable *handed;  /* a suspending task found that this must run on the loop's stack */
+    struct context context;   /* the loop's own flow */
     struct task *tasks_first, *tasks_last; /* unfinished, in order of creation */
     struct watch_set *watch_sets;          /* that end when it is closed (W3 in watch.h) */
     struct generators generators;
@@ -104,7 +99,6 @@ struct weft_loop {
     struct block_cache blocks;
     struct stack_cache stacks;
     uint64_t number_next, number_end; /* of unnamed tasks: a range of the process's count */
-    uint64_t turns;
     uint64_t started;
     uint8_t stack_class;
     bool virtual_clock;
@@ -170,42 +164,26 @@ static inline uint32_t loop_life(const struct weft_loop *loop)
 
 static inline bool ready_is_empty(const struct weft_loop *loop)
 {
-    return loop->pushed == loop->steps;
+    return ready_has_none(&loop->ready);
 }
 
 static inline void ready_push(struct weft_loop *loop, struct runnable *r)
 {
-    if (loop->pushed == loop->steps)
-        loop->ready_first = r;
-    else
-        loop->ready_last->next = r;
-    loop->ready_last = r;
-    loop->pushed++;
+    ready_add(&loop->ready, r);
 }
 
 /* The same for a chain of so many. */
 static inline void ready_append(struct weft_loop *loop, struct runnable *first,
                                 struct runnable *last, uint64_t count)
 {
-    if (loop->pushed == loop->steps)
-        loop->ready_first = first;
-    else
-        loop->ready_last->next = first;
-    loop->ready_last = last;
-    loop->pushed += count;
+    ready_add_chain(&loop->ready, first, last, count);
 }
 
 /* A chain comes next, and belongs to this turn: for a runnable that stands for several. */
 static inline void ready_insert(struct weft_loop *loop, struct runnable *first,
                                 struct runnable *last, uint64_t count)
 {
-    if (loop->pushed == loop->steps)
-        loop->ready_last = last;
-    else
-        last->next = loop->ready_first;
-    loop->ready_first = first;
-    loop->pushed += count;
-    loop->turn_end += count;
+    ready_add_first(&loop->ready, first, last, count);
 }
 
 /* Queues what is in the inbox; new tasks are listed, and questions about the list answered. */
@@ -214,15 +192,22 @@ void wf_loop_take_mail(struct weft_loop *loop);
 /* Asks for a slow look at the next turn (L2). */
 static inline void loop_attend(struct weft_loop *loop)
 {
-    loop->slow_at = 0;
+    loop->ready.slow_at = 0;
 }
 
 /* A fatal error: the turn is over, and whoever runs now is the last before the loop's own flow. */
 static inline void loop_end_fatally(struct weft_loop *loop, int code)
 {
     loop->fatal = code;
-    loop->turn_end = loop->steps;
+    ready_end_turn(&loop->ready);
     loop_attend(loop);
+}
+
+/* The turn is over: whether the next one may begin with no slow look before it (L2). */
+static inline bool loop_turns_on(const struct weft_loop *loop)
+{
+    return !ready_is_empty(loop) && loop->ready.steps < loop->ready.slow_at &&
+           !inbox_has_mail(&loop->inbox);
 }
 
 /*
@@ -231,19 +216,25 @@ static inline void loop_end_fatally(struct weft_loop *loop, int code)
  */
 static inline struct runnable *ready_next(struct weft_loop *loop)
 {
-    uint64_t steps = loop->steps;
-
-    if (steps == loop->turn_end) {
-        uint64_t pushed = loop->pushed;
-        if (steps == pushed || steps >= loop->slow_at || inbox_has_mail(&loop->inbox))
+    if (ready_turn_is_over(&loop->ready)) {
+        if (!loop_turns_on(loop))
             return NULL;
-        loop->turn_end = pushed;
-        loop->turns++;
+        ready_begin_turn(&loop->ready, 0);
     }
-    struct runnable *r = loop->ready_first;
-    loop->ready_first = r->next; /* of the last one: anything, and never followed */
-    loop->steps = steps + 1;
-    return r;
+    return ready_take(&loop->ready);
+}
+
+/* The same after ready_push() of r. */
+static inline struct runnable *ready_next_after(struct weft_loop *loop, struct runnable *r)
+{
+    if (ready_turn_is_over(&loop->ready)) {
+        if (!loop_turns_on(loop)) {
+            ready_push(loop, r);
+            return ready_next(loop);
+        }
+        ready_begin_turn(&loop->ready, 1);
+    }
+    return ready_exchange(&loop->ready, r);
 }
 
 /* The loop's clock, read now. */

@@ -13,16 +13,6 @@
 #include "runtime/sched/signal.h"
 #include "runtime/sched/watch.h"
 
-/* Takes everything out, as a chain. */
-static struct runnable *ready_take_all(struct weft_loop *loop)
-{
-    if (ready_is_empty(loop))
-        return NULL;
-    loop->ready_last->next = NULL;
-    loop->steps = loop->turn_end = loop->pushed;
-    return loop->ready_first;
-}
-
 static void drop_chain(struct runnable *r)
 {
     while (r) {
@@ -36,7 +26,7 @@ static void drop_chain(struct runnable *r)
 static void drop_ready(struct weft_loop *loop)
 {
     struct runnable *chain;
-    while ((chain = ready_take_all(loop)))
+    while ((chain = ready_take_all(&loop->ready)))
         drop_chain(chain);
 }
 

@@ -97,9 +97,8 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
 
     /* Field by field: a waker of the loop's earlier life may still look at the parking word (L3).
      */
-    loop->ready_first = loop->ready_last = NULL;
-    loop->pushed = loop->steps = loop->turn_end = loop->slow_at = 0;
-    loop->turns = loop->started = 0;
+    ready_init(&loop->ready);
+    loop->started = 0;
     loop->current = NULL;
     atomic_store_explicit(&loop->touching.what, NULL, memory_order_relaxed);
     loop->handed = NULL;
