@@ -48,16 +48,23 @@ static inline size_t block_bytes(enum block_class class)
                                   : BLOCK_TASK_BYTES;
 }
 
+/* A free block; NULL: none is kept. */
+static inline void *block_reuse(struct block_cache *cache, enum block_class class)
+{
+    struct block *block = cache->free[class];
+
+    if (block) {
+        cache->free[class] = block->next;
+        cache->count[class]--;
+    }
+    return block;
+}
+
 /* cache may be NULL (a thread without a loop). NULL when there is no memory. */
 static inline void *block_get(struct block_cache *cache, enum block_class class)
 {
-    if (cache && cache->free[class]) {
-        struct block *block = cache->free[class];
-        cache->free[class] = block->next;
-        cache->count[class]--;
-        return block;
-    }
-    return mem_alloc_line(block_bytes(class));
+    void *block = cache ? block_reuse(cache, class) : NULL;
+    return block ? block : mem_alloc_line(block_bytes(class));
 }
 
 static inline void block_put(struct block_cache *cache, enum block_class class, void *memory)

@@ -151,25 +151,30 @@ static void completion_spread(struct weft_future *f, struct weft_loop *loop, boo
     wake_remote(outcome_take_waiters(&f->outcome));
 }
 
-int wf_future_succeed(struct weft_future *f, void *result)
+__attribute__((noinline)) int wf_future_succeed_shared(struct weft_future *f, void *result)
 {
     struct weft_loop *loop = future_loop(f);
     bool here = loop && loop == loop_current();
 
-    if (likely(here) && likely(outcome_enter(&f->outcome, &loop->touching))) {
-        bool first = outcome_set_inside(&f->outcome, result);
-        outcome_leave(&loop->touching);
-        if (unlikely(!first))
-            return WEFT_EINVALIDSTATE;
-        wake_local(loop, f);
-        return 0;
-    }
     if (!here)
         future_share(f);
     if (!outcome_claim(&f->outcome, result))
         return WEFT_EINVALIDSTATE;
     completion_spread(f, loop, here);
     return 0;
+}
+
+int wf_future_succeed(struct weft_future *f, void *result)
+{
+    return future_succeed(f, result);
+}
+
+int wf_future_take_slow(struct weft_loop *here, struct weft_future *f, void *value,
+                        void **ret_result)
+{
+    int rc = future_take(f, value, ret_result);
+    future_unref_at(here, f);
+    return rc;
 }
 
 int wf_future_fail(struct weft_future *f, void *mark, int code, weft_error *error)

@@ -10,18 +10,21 @@
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/task_ops.h"
 
+/* Out of the way of weft_create_future(), which then needs no frame. */
+static __attribute__((noinline)) weft_future *future_create_slow(void)
+{
+    struct weft_loop *loop = loop_current();
+    if (!loop)
+        loop = weft_get_event_loop(); /* one that was set for this thread will do (FUT-02) */
+    return loop ? weft_future_new(loop) : NULL;
+}
+
 weft_future *weft_create_future(void)
 {
     struct weft_loop *loop = loop_current();
-    if (unlikely(!loop)) {
-        loop = weft_get_event_loop(); /* one that was set for this thread will do (FUT-02) */
-        return loop ? weft_future_new(loop) : NULL;
-    }
-    struct plain_future *f = block_get(&loop->blocks, BLOCK_SMALL);
-    if (unlikely(!f)) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    struct plain_future *f = likely(loop != NULL) ? block_reuse(&loop->blocks, BLOCK_SMALL) : NULL;
+    if (unlikely(!f))
+        return future_create_slow();
     plain_init(f, loop, BLOCK_SMALL, loop->bias, 1);
     return &f->base;
 }
@@ -61,7 +64,7 @@ int weft_future_set_result(weft_future *future, void *result)
         return -EINVAL;
     if (unlikely(future_is_task(future)))
         return weft_fail(WEFT_ERUNTIME, "a task's result is what its coroutine returns");
-    return wf_future_succeed(future, result);
+    return future_succeed(future, result);
 }
 
 int weft_future_set_exception(weft_future *future, int code)

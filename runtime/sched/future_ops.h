@@ -23,14 +23,9 @@ static inline void future_init(struct weft_future *f, struct weft_loop *loop, en
 {
     outcome_init(&f->outcome, (enum outcome_bias)bias, refs);
     atomic_init(&f->loop, loop);
+    f->summary = FUTURE_FRESH(kind, block);
     f->waiters = NULL;
     f->error = NULL;
-    f->code = 0;
-    f->kind = (uint8_t)kind;
-    f->block = (uint8_t)block;
-    atomic_init(&f->taken, 0);
-    atomic_init(&f->message_spent, MESSAGE_FOR_FIRST);
-    f->eager_done = 0;
     atomic_init(&f->removing, 0);
     f->life = loop ? loop_life(loop) : 0;
     f->drop = NULL;
@@ -81,8 +76,13 @@ static inline void future_free(struct weft_loop *here, struct weft_future *f)
 /* As wf_future_unref(), in the thread that runs `here` (which may be NULL). */
 static inline void future_unref_at(struct weft_loop *here, struct weft_future *f)
 {
-    if (likely(here != NULL) && likely(future_loop(f) == here) &&
-        likely(outcome_enter(&f->outcome, &here->touching))) {
+    bool mine = likely(here != NULL) && likely(future_loop(f) == here);
+
+    if (likely(mine) && likely(outcome_is_mine_alone(&f->outcome))) {
+        future_free(here, f);
+        return;
+    }
+    if (mine && outcome_enter(&f->outcome, &here->touching)) {
         bool last = outcome_unref_inside(&f->outcome);
         outcome_leave(&here->touching);
         if (last)
@@ -94,6 +94,7 @@ static inline void future_unref_at(struct weft_loop *here, struct weft_future *f
 
 /* Completes with a result. 0 or WEFT_EINVALIDSTATE. Not for tasks. */
 int wf_future_succeed(struct weft_future *f, void *result);
+int wf_future_succeed_shared(struct weft_future *f, void *result);
 
 /* Completes with an error: OUTCOME_FAILED or OUTCOME_CANCELLED. error (may be NULL) is owned by the
  * call. */
@@ -124,15 +125,33 @@ static inline void wake_local(struct weft_loop *loop, struct weft_future *f)
 {
     struct waiter *w = f->waiters;
 
+    if (!w)
+        return;
     f->waiters = NULL;
-    while (w) {
+    do {
         struct waiter *next = w->next; /* w lives on the stack of a task that now may run */
         ready_push(loop, w->ready);
         w = next;
-    }
+    } while (unlikely(w != NULL));
 }
 
-/* The same for a result. */
+/* wf_future_succeed(), inlined. */
+static inline int future_succeed(struct weft_future *f, void *result)
+{
+    struct weft_loop *loop = loop_current();
+
+    if (unlikely(!loop) || unlikely(future_loop(f) != loop) ||
+        unlikely(!outcome_enter(&f->outcome, &loop->touching)))
+        return wf_future_succeed_shared(f, result);
+    bool first = outcome_set_inside(&f->outcome, result);
+    outcome_leave(&loop->touching);
+    if (unlikely(!first))
+        return WEFT_EINVALIDSTATE;
+    wake_local(loop, f);
+    return 0;
+}
+
+/* The same for a task that ends with a result. */
 static inline void task_succeed(struct weft_loop *loop, struct task *task, void *result)
 {
     struct weft_future *f = &task->future;
@@ -162,15 +181,45 @@ int wf_future_take_error(struct weft_future *f, weft_error **ret_error);
 /* The same, as the current error. */
 int wf_future_take(struct weft_future *f);
 
+/* As future_take(), and a reference is given back. */
+int wf_future_take_slow(struct weft_loop *here, struct weft_future *f, void *value,
+                        void **ret_result);
+
 static inline int future_take(struct weft_future *f, void *value, void **ret_result)
 {
-    if (unlikely(value == OUTCOME_FAILED) || unlikely(value == OUTCOME_CANCELLED))
+    if (unlikely(!outcome_value_is_result(value)))
         return wf_future_take(f);
     atomic_store_explicit(&f->taken, 1,
                           memory_order_relaxed); /* a flag for the last unref: no order */
     if (ret_result)
         *ret_result = value;
     return 0;
+}
+
+/*
+ * In the thread that runs `here`, after its future got this result: takes it, and gives the
+ * reference back. Where that is the only one the end of a taken result is known beforehand: there
+ * is no error, nothing to drop, and with the bias no callback.
+ */
+static inline int future_take_last(struct weft_loop *here, struct weft_future *f, void *value,
+                                   void **ret_result)
+{
+    bool alone = likely(future_loop(f) == here) && likely(outcome_is_mine_alone(&f->outcome));
+
+    if (likely(alone) && likely(outcome_value_is_result(value))) {
+        if (ret_result)
+            *ret_result = value;
+        if (f->summary == FUTURE_FRESH(FUTURE_PLAIN, BLOCK_SMALL)) {
+            block_put(&here->blocks, BLOCK_SMALL, f);
+            return 0;
+        }
+        if (f->summary == FUTURE_FRESH(FUTURE_TASK, BLOCK_TASK) &&
+            likely(task_is_bare(task_of(f)))) {
+            block_put(&here->blocks, BLOCK_TASK, f);
+            return 0;
+        }
+    }
+    return wf_future_take_slow(here, f, value, ret_result);
 }
 
 /* Any thread but the loop's (or for futures of no loop): adds a waker, or tells it at once if it is

@@ -46,20 +46,10 @@ static inline void task_init(struct task *task, struct weft_loop *loop, uint32_t
     else
         birth_init_unowned(&task->birth);
     task->ready.run = wf_task_start;
-    task->stack = NULL;
     task->fn = fn;
     task->arg = arg;
-    task->wait = NULL;
-    task->resumer = NULL;
-    task->cancel_error = NULL;
-    task->errors = (struct error_slot){0};
-    task->arg_drop = NULL;
-    task->cancelling = 0;
     task->stack_class = stack_class;
-    task->named = false;
-    task->must_cancel = false;
-    task->started = false;
-    task->cancel_heard = false;
+    memset(&task->stack, 0, sizeof(*task) - offsetof(struct task, stack));
 }
 
 struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *model, weft_coroutine fn,
@@ -127,7 +117,7 @@ static weft_task *task_create_here(struct weft_loop *loop, weft_coroutine fn, vo
         return NULL;
     task_enlist(loop, task);
     if (eager && wf_task_start_eager(loop, task)) {
-        task->future.eager_done = future_is_done(&task->future); /* EAGR-14 */
+        task->eager_done = future_is_done(&task->future); /* EAGR-14 */
         return &task->future;
     }
     ready_push(loop, &task->ready);

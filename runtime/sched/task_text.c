@@ -47,7 +47,7 @@ int weft_task_get_coro(const weft_task *task, weft_coroutine *ret_fn, void **ret
         return -EINVAL;
     const struct task *t = (const struct task *)(const void *)task;
     if (ret_fn)
-        *ret_fn = t->future.eager_done ? NULL : t->fn; /* EAGR-14 */
+        *ret_fn = t->eager_done ? NULL : t->fn; /* EAGR-14 */
     if (ret_arg)
         *ret_arg = t->arg;
     return 0;

@@ -48,18 +48,29 @@ struct waiter {
 struct weft_future {
     struct outcome outcome;
     _Atomic(struct weft_loop *) loop;
-    struct waiter *waiters; /* in the order of arrival */
-    weft_error *error;      /* of a failed or cancelled future; may be NULL for a plain code */
-    int code;
-    uint8_t kind;                  /* enum future_kind */
-    uint8_t block;                 /* enum block_class: what it was made from */
-    _Atomic uint8_t taken;         /* the outcome was looked at */
-    _Atomic uint8_t message_spent; /* enum future_message, of a cancelled task */
-    uint8_t eager_done;            /* a task that ended inside create_task */
-    _Atomic uint8_t removing;      /* a lock: one party at a time takes remote waiters back */
-    uint32_t life;                 /* of its loop: see L3 of runtime/sched/loop.h; 0: no loop */
+    union {
+        struct {
+            int code;
+            uint8_t kind;                  /* enum future_kind */
+            uint8_t block;                 /* enum block_class: what it was made from */
+            _Atomic uint8_t taken;         /* the outcome was looked at */
+            _Atomic uint8_t message_spent; /* enum future_message, of a cancelled task */
+        };
+        uint64_t summary; /* all of these at once, while nobody else has the future */
+    };
+    struct waiter *waiters;   /* in the order of arrival */
+    weft_error *error;        /* of a failed or cancelled future; may be NULL for a plain code */
+    uint32_t life;            /* of its loop: see L3 of runtime/sched/loop.h; 0: no loop */
+    _Atomic uint8_t removing; /* a lock: one party at a time takes remote waiters back */
     weft_drop drop;
 };
+
+/* The summary of a new future; it stays the same with a result that nobody has taken. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the summary's parts are put together for little-endian machines"
+#endif
+#define FUTURE_FRESH(kind, block) \
+    ((uint64_t)(kind) << 32 | (uint64_t)(block) << 40 | (uint64_t)MESSAGE_FOR_FIRST << 56)
 
 /* What a future that stands for something does beyond keeping its outcome. Each may be NULL. */
 struct future_ops {
@@ -77,8 +88,8 @@ struct future_ops {
 /* A future that is no task: completed by whoever it was made for. */
 struct plain_future {
     struct weft_future base;
-    struct runnable mail;         /* tells the loop that another thread completed it */
     const struct future_ops *ops; /* or NULL; set before others know */
+    struct runnable mail;         /* tells the loop that another thread completed it */
 };
 
 static inline struct plain_future *plain_of(struct weft_future *f)

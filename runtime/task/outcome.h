@@ -40,7 +40,7 @@
 #include "runtime/base/atomic.h"
 
 /* Values of the value word that are no results. Distinct addresses that no caller can have. */
-extern char wf_outcome_marks[4];
+__attribute__((visibility("hidden"))) extern char wf_outcome_marks[4];
 #define OUTCOME_PENDING   ((void *)&wf_outcome_marks[0])
 #define OUTCOME_CLAIMED   ((void *)&wf_outcome_marks[1]) /* an error is being written */
 #define OUTCOME_FAILED    ((void *)&wf_outcome_marks[2])
@@ -144,7 +144,14 @@ static inline void *outcome_value(const struct outcome *o)
 
 static inline bool outcome_value_is_done(const void *value)
 {
-    return value != OUTCOME_PENDING && value != OUTCOME_CLAIMED;
+    /* One comparison: the two marks are neighbours. */
+    return (uintptr_t)value - (uintptr_t)OUTCOME_PENDING > 1;
+}
+
+/* Done, and neither failed nor cancelled. */
+static inline bool outcome_value_is_result(const void *value)
+{
+    return (uintptr_t)value - (uintptr_t)OUTCOME_PENDING > 3;
 }
 
 static inline bool outcome_is_done(const struct outcome *o)
@@ -256,6 +263,18 @@ static inline bool outcome_unref_inside(struct outcome *o)
     uint32_t refs = atomic_load_explicit(&o->refs, memory_order_relaxed) - 1;
     atomic_store_explicit(&o->refs, refs, memory_order_relaxed);
     return refs == 0;
+}
+
+/*
+ * The owner, outside, with a reference: whether nobody else has one, and the future is biased. Then
+ * nobody else can come, and it may be freed without being entered.
+ */
+static inline bool outcome_is_mine_alone(const struct outcome *o)
+{
+    /* Relaxed, both: whoever gave another reference back revoked the bias before, with a barrier in
+     * between that this thread has passed; so one that is seen to be gone was not biased. */
+    return atomic_load_explicit(&o->refs, memory_order_relaxed) == 1 &&
+           atomic_load_explicit(&o->bias, memory_order_relaxed) == BIAS_OWNER;
 }
 
 /* Shared: one less; true if it was the last, and the caller frees. */

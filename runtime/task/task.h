@@ -49,23 +49,26 @@ struct task {
     struct birth birth;
     struct runnable ready; /* run: wf_task_start before the first step, wf_task_step after it */
     struct context context;
-    struct stack *stack;
     weft_coroutine fn;
     void *arg;
-    struct wait *wait;
-    struct context
-        *resumer; /* eager start: whoever ran until then; the first suspension goes there */
-    weft_error *cancel_error; /* message of a cancellation that is still to be delivered */
-    struct error_slot errors;
     struct scope scope;       /* its context; the maker's until others know the task */
     struct task *prev, *next; /* unfinished tasks of the loop, in order of creation */
     union {
         uint64_t number; /* of a task that is called Task-number */
         char *name;      /* when named */
     };
-    weft_drop arg_drop;
-    int cancelling; /* requests to end, less those taken back */
     uint8_t stack_class;
+
+    /* From here on, all is 0 in a new task. */
+    struct stack *stack;
+    struct wait *wait;
+    struct context
+        *resumer; /* eager start: whoever ran until then; the first suspension goes there */
+    weft_error *cancel_error; /* message of a cancellation that is still to be delivered */
+    struct error_slot errors;
+    weft_drop arg_drop;
+    int cancelling;  /* requests to end, less those taken back */
+    bool eager_done; /* it ended inside create_task */
     bool named;
     bool must_cancel;
     bool started;

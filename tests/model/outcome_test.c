@@ -478,22 +478,30 @@ static void setup_two_references(void)
 
 static void unref_as_owner(void)
 {
-    bool was_last;
+    bool was_last = true;
 
-    if (outcome_enter(&outcome, &touching)) {
-        was_last = outcome_unref_inside(&outcome);
-        outcome_leave(&touching);
-    } else {
-        was_last = outcome_unref(&outcome);
+    if (!outcome_is_mine_alone(&outcome)) {
+        if (outcome_enter(&outcome, &touching)) {
+            was_last = outcome_unref_inside(&outcome);
+            outcome_leave(&touching);
+        } else {
+            was_last = outcome_unref(&outcome);
+        }
     }
-    freed += was_last;
+    if (was_last) {
+        model_data_write(&guarded); /* freed: all uses were before */
+        freed++;
+    }
 }
 
 static void unref_as_other(void)
 {
     outcome_share(&outcome, &touching);
-    if (outcome_unref(&outcome))
+    model_data_read(&guarded);
+    if (outcome_unref(&outcome)) {
+        model_data_write(&guarded);
         freed++;
+    }
 }
 
 static const struct model last_reference = {
