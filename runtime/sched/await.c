@@ -115,8 +115,8 @@ static void remote_wait_asked(struct task *task, struct weft_future *f, weft_err
     task->cancel_error = error;
 }
 
-static __attribute__((noinline)) void await_elsewhere(struct weft_loop *loop, struct task *task,
-                                                      struct weft_future *f)
+static __attribute__((noinline)) struct task *
+await_elsewhere(struct weft_loop *loop, struct task *task, struct weft_future *f)
 {
     struct remote_wait w = {
         .wait = {&remote_ops, f},
@@ -124,25 +124,25 @@ static __attribute__((noinline)) void await_elsewhere(struct weft_loop *loop, st
     };
     task_expect_remote(task);
     wf_future_add_waker(f, &w.waker);
-    park(loop, task, &w.wait);
+    task = park(loop, task, &w.wait);
     if (unlikely(w.asked))
         remote_wait_asked(task, f, w.error);
+    return task;
 }
 
-/* Suspends until the future is done. */
-CONTEXT_INLINE void await_done(struct weft_loop *loop, struct task *task, struct weft_future *f)
+/* Suspends until the future is done. Returns the task. */
+CONTEXT_INLINE struct task *await_done(struct weft_loop *loop, struct task *task,
+                                       struct weft_future *f)
 {
     struct future_wait w;
 
-    if (unlikely(future_loop(f) != loop)) {
-        await_elsewhere(loop, task, f);
-        return;
-    }
+    if (unlikely(future_loop(f) != loop))
+        return await_elsewhere(loop, task, f);
     w.wait.object = f;
     w.wait.ops = &local_ops;
     w.waiter.ready = &task->ready;
     waiter_append(f, &w.waiter);
-    park(loop, task, &w.wait);
+    return park(loop, task, &w.wait);
 }
 
 /* A cancellation was asked for, and its task is resumed: true if it has to be delivered here. */
@@ -157,35 +157,66 @@ static bool await_cancelled(struct task *task, void *value)
     return false;
 }
 
-CONTEXT_INLINE int await(struct weft_loop *loop, struct weft_future *f, void **ret_result)
+static __attribute__((noinline)) int await_refused(struct task *task, struct weft_future *f)
 {
-    struct task *task = likely(loop != NULL) ? loop->current : NULL;
+    if (!f)
+        return -EINVAL;
+    return task ? weft_fail(WEFT_ESELFAWAIT, "a task cannot await itself")
+                : weft_fail(WEFT_ENOTASK, "only a task can await");
+}
 
-    if (unlikely(!task))
-        return weft_fail(WEFT_ENOTASK, "only a task can await");
+/* What suspends has a function and a frame of its own, so that what does not needs none. */
+static __attribute__((noinline)) int await_pending(struct weft_loop *loop, struct task *task,
+                                                   struct weft_future *f, void **ret_result)
+{
+    task = await_done(loop, task, f);
     void *value = outcome_value(&f->outcome);
-    if (!outcome_value_is_done(value)) {
-        if (unlikely(f == &task->future))
-            return weft_fail(WEFT_ESELFAWAIT, "a task cannot await itself");
-        await_done(loop, task, f);
-        value = outcome_value(&f->outcome);
-        if (unlikely(task->must_cancel) && await_cancelled(task, value))
-            return WEFT_ECANCELLED;
-    }
+    if (unlikely(task->must_cancel) && await_cancelled(task, value))
+        return WEFT_ECANCELLED;
     return future_take(f, value, ret_result);
 }
 
 int weft_await(weft_future *future, void **ret_result)
 {
-    return likely(future != NULL) ? await(loop_current(), future, ret_result) : -EINVAL;
+    struct task *task = task_current();
+    if (unlikely(!future) || unlikely(!task) || unlikely(future == &task->future))
+        return await_refused(task, future);
+    void *value = outcome_value(&future->outcome);
+    if (!outcome_value_is_done(value))
+        return await_pending(loop_current(), task, future, ret_result);
+    return future_take(future, value, ret_result);
+}
+
+static __attribute__((noinline)) int join_refused(struct task *task, struct weft_future *f)
+{
+    if (!f) /* as a constructor that failed left it */
+        return errno > 0 ? -errno : -EINVAL;
+    int rc = await_refused(task, f);
+    wf_future_unref(f);
+    return rc;
+}
+
+static __attribute__((noinline)) int join_pending(struct weft_loop *loop, struct task *task,
+                                                  struct weft_future *f, void **ret_result)
+{
+    task = await_done(loop, task, f);
+    loop = future_loop(&task->future);
+    void *value = outcome_value(&f->outcome);
+    if (unlikely(task->must_cancel) && await_cancelled(task, value)) {
+        future_unref_at(loop, f);
+        return WEFT_ECANCELLED;
+    }
+    return future_take_last(loop, f, value, ret_result);
 }
 
 int weft_join(weft_future *future, void **ret_result)
 {
-    if (unlikely(!future)) /* as a constructor that failed left it */
-        return errno > 0 ? -errno : -EINVAL;
+    struct task *task = task_current();
+    if (unlikely(!future) || unlikely(!task) || unlikely(future == &task->future))
+        return join_refused(task, future);
     struct weft_loop *loop = loop_current();
-    int rc = await(loop, future, ret_result);
-    future_unref_at(loop, future);
-    return rc;
+    void *value = outcome_value(&future->outcome);
+    if (!outcome_value_is_done(value))
+        return join_pending(loop, task, future, ret_result);
+    return future_take_last(loop, future, value, ret_result);
 }

@@ -85,17 +85,17 @@ static struct task *task_resumed(struct weft_loop *loop, struct context *resumer
     return resumer == &loop->context ? NULL : container_of(resumer, struct task, context);
 }
 
-__attribute__((noinline)) void wf_suspend_eager(struct weft_loop *loop, struct task *task)
+__attribute__((noinline)) struct task *wf_suspend_eager(struct weft_loop *loop, struct task *task)
 {
     struct context *resumer = task->resumer;
 
     task->resumer = NULL;
     loop->current = task_resumed(loop, resumer);
-    context_switch(&task->context, resumer);
+    return container_of(context_switch(&task->context, resumer), struct task, context);
 }
 
-__attribute__((noinline)) void wf_suspend_to(struct weft_loop *loop, struct task *task,
-                                             struct runnable *r)
+__attribute__((noinline)) struct task *wf_suspend_to(struct weft_loop *loop, struct task *task,
+                                                     struct runnable *r)
 {
     for (;; r = ready_next(loop)) {
         if (likely(r != NULL) && r->run == wf_task_start) {
@@ -103,22 +103,18 @@ __attribute__((noinline)) void wf_suspend_to(struct weft_loop *loop, struct task
             if (likely(!next->must_cancel) && likely(task_equip(loop, next))) {
                 task_begin(loop, next);
                 loop->current = next;
-                context_switch(&task->context, &next->context);
-                return;
+                return task_switch(task, next);
             }
         } else if (small_step(r, loop)) {
             continue;
         } else if (r && r->run == wf_task_step) { /* behind a small step */
             struct task *next = task_of_ready(r);
             loop->current = next;
-            if (next != task)
-                context_switch(&task->context, &next->context);
-            return;
+            return task_switch(task, next);
         }
         loop->handed = r;
         loop->current = NULL;
-        context_switch(&task->context, &loop->context);
-        return;
+        return container_of(context_switch(&task->context, &loop->context), struct task, context);
     }
 }
 
@@ -294,16 +290,47 @@ void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait)
     park(loop, task, wait);
 }
 
+static __attribute__((noinline)) int yield_cancelled(struct task *task)
+{
+    wf_task_deliver_cancel(task);
+    return WEFT_ECANCELLED;
+}
+
+/* A yield to something else than a task that has begun. Its frame is not weft_yield()'s. */
+static __attribute__((noinline)) int yield_to(struct weft_loop *loop, struct task *task,
+                                              struct runnable *r)
+{
+    task = wf_suspend_to(loop, task, r);
+    return task_deliver_cancel(task) ? WEFT_ECANCELLED : 0;
+}
+
+static __attribute__((noinline)) int yield_eager(struct weft_loop *loop, struct task *task)
+{
+    ready_push(loop, &task->ready);
+    task = wf_suspend_eager(loop, task);
+    return task_deliver_cancel(task) ? WEFT_ECANCELLED : 0;
+}
+
+static __attribute__((noinline)) int yield_refused(void)
+{
+    return weft_fail(WEFT_ENOTASK, "only a task can yield");
+}
+
 int weft_yield(void)
 {
     struct weft_loop *loop = loop_current();
     struct task *task = likely(loop != NULL) ? loop->current : NULL;
 
     if (unlikely(!task))
-        return weft_fail(WEFT_ENOTASK, "only a task can yield");
-    ready_push(loop, &task->ready);
-    suspend(loop, task);
-    return task_deliver_cancel(task) ? WEFT_ECANCELLED : 0;
+        return yield_refused();
+    if (unlikely(task->resumer != NULL))
+        return yield_eager(loop, task);
+    struct runnable *r = ready_next_after(loop, &task->ready);
+    if (unlikely(!r) || unlikely(r->run != wf_task_step))
+        return yield_to(loop, task, r);
+    loop->current = task_of_ready(r);
+    task = task_switch(task, task_of_ready(r));
+    return likely(!task->must_cancel) ? 0 : yield_cancelled(task);
 }
 
 bool wf_task_deliver_cancel(struct task *task)

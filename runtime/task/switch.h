@@ -60,6 +60,7 @@ struct context {
     void *fiber; /* an OS thread's own; a task's belongs to its stack */
 #endif
 };
+_Static_assert(offsetof(struct context, registers) == 0, "found by the address of its registers");
 
 /* The first instruction of a fresh flow; in switch_ARCH.S. */
 __attribute__((visibility("hidden"))) void wf_context_start(void);
@@ -102,8 +103,12 @@ never:
     wf_context_start();
 }
 
-/* Saves the running flow in *from and continues *to. Returns when somebody switches back. */
-CONTEXT_INLINE void context_switch(struct context *from, struct context *to)
+/*
+ * Saves the running flow in *from and continues *to. Returns `from`, when somebody switches back:
+ * whoever needs it then takes it from here, and the compiler has one value less to keep. Without
+ * a sanitizer, from and to may be the same.
+ */
+CONTEXT_INLINE struct context *context_switch(struct context *from, struct context *to)
 {
 #ifdef WEFT_ASAN
     __sanitizer_start_switch_fiber(&from->fake_stack, to->bottom, to->bytes);
@@ -111,11 +116,13 @@ CONTEXT_INLINE void context_switch(struct context *from, struct context *to)
 #ifdef WEFT_TSAN
     __tsan_switch_to_fiber(context_fiber(to), 0); /* 0: what came before is seen by what follows */
 #endif
-    switch_registers(&from->registers, &to->registers);
+    struct context *self =
+        (struct context *)(void *)switch_registers(&from->registers, &to->registers);
     context_anything_ran();
 #ifdef WEFT_ASAN
-    __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
+    __sanitizer_finish_switch_fiber(self->fake_stack, NULL, NULL);
 #endif
+    return self;
 }
 
 /* Continues *to for good: the running flow has ended, and its stack may be used for another as soon

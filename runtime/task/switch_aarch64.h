@@ -61,9 +61,10 @@ static inline void switch_init_fpu(struct context_registers *registers)
     (void)registers;
 }
 
-/* Saves the running flow in *from and continues *to. */
-__attribute__((always_inline)) static inline void switch_registers(struct context_registers *from,
-                                                                   struct context_registers *to)
+/* Saves the running flow in *from and continues *to. Returns what the flow was continued by, which
+ * is from: the other side leaves it in x1. So it need not be kept meanwhile. */
+__attribute__((always_inline)) static inline struct context_registers *
+switch_registers(struct context_registers *from, struct context_registers *to)
 {
     register struct context_registers *from_x0 __asm__("x0") = from;
     register struct context_registers *to_x1 __asm__("x1") = to;
@@ -79,6 +80,7 @@ __attribute__((always_inline)) static inline void switch_registers(struct contex
                      : [from] "+r"(from_x0), [to] "+r"(to_x1)
                      :
                      : SWITCH_CLOBBERS);
+    return to_x1;
 }
 
 #endif

@@ -98,9 +98,10 @@ static inline void switch_init_fpu(struct context_registers *registers)
 #endif
 }
 
-/* Saves the running flow in *from and continues *to. */
-__attribute__((always_inline)) static inline void switch_registers(struct context_registers *from,
-                                                                   struct context_registers *to)
+/* Saves the running flow in *from and continues *to. Returns what the flow was continued by, which
+ * is from: the other side leaves it in rsi. So it need not be kept meanwhile. */
+__attribute__((always_inline)) static inline struct context_registers *
+switch_registers(struct context_registers *from, struct context_registers *to)
 {
     register struct context_registers *from_rdi __asm__("rdi") = from;
     register struct context_registers *to_rsi __asm__("rsi") = to;
@@ -118,6 +119,7 @@ __attribute__((always_inline)) static inline void switch_registers(struct contex
                      : [from] "+r"(from_rdi), [to] "+r"(to_rsi)
                      :
                      : SWITCH_CLOBBERS);
+    return to_rsi;
 }
 
 #endif
