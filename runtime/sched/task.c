@@ -156,26 +156,36 @@ weft_task *weft_task_new(weft_loop *loop, weft_coroutine fn, void *arg,
     return task_create_there(loop, fn, arg, options);
 }
 
-weft_task *weft_create_task(weft_coroutine fn, void *arg, const weft_task_options *options)
+/* What is out of the ordinary. */
+static __attribute__((noinline)) weft_task *task_create_slow(weft_coroutine fn, void *arg,
+                                                             const weft_task_options *options)
 {
     struct weft_loop *loop = loop_current();
-    if (unlikely(!loop)) {
+    if (!loop) {
         errno = -WEFT_ENOLOOP;
         return NULL;
     }
-    if (unlikely(loop->task_factory != NULL))
+    if (loop->task_factory)
         return loop->task_factory(loop, fn, arg, options, loop->task_factory_arg);
-    if (unlikely(options != NULL) || unlikely(!fn))
+    if (options || !fn)
         return weft_task_new(loop, fn, arg, options);
-    /* The usual case, in one go. */
-    struct task *task = block_get(&loop->blocks, BLOCK_TASK);
-    if (unlikely(!task)) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    return task_create_here(loop, fn, arg, NULL, false);
+}
+
+/* The usual case, in one go and with no frame. */
+weft_task *weft_create_task(weft_coroutine fn, void *arg, const weft_task_options *options)
+{
+    struct weft_loop *loop = loop_current();
+    if (unlikely(!loop) || unlikely(loop->task_factory != NULL) || unlikely(options != NULL) ||
+        unlikely(!fn) || unlikely(loop->number_next == loop->number_end) ||
+        unlikely(!scope_is_empty(scope_current_at(loop))))
+        return task_create_slow(fn, arg, options);
+    struct task *task = block_reuse(&loop->blocks, BLOCK_TASK);
+    if (unlikely(!task))
+        return task_create_slow(fn, arg, options);
     task_init(task, loop, loop->bias, loop->stack_class, fn, arg);
-    scope_init(&task->scope, NULL, scope_current_at(loop));
-    task->number = loop_number(loop);
+    task->scope.word = 0;
+    task->number = loop->number_next++;
     task_enlist(loop, task);
     ready_push(loop, &task->ready);
     return &task->future;

@@ -83,4 +83,19 @@ switch_registers(struct context_registers *from, struct context_registers *to)
     return to_x1;
 }
 
+/* The second half of it: the running flow has ended, and is not saved. */
+_Noreturn __attribute__((always_inline)) static inline void
+switch_leave(struct context_registers *to)
+{
+    register struct context_registers *to_x1 __asm__("x1") = to;
+
+    __asm__ volatile("ldp x10, x9, [%[to]]\n\t" SWITCH_CFI_BEGIN "ldp x29, x19, [%[to], #16]\n\t"
+                     "mov sp, x10\n\t"
+                     "br x9\n\t" SWITCH_CFI_END "brk #1"
+                     :
+                     : [to] "r"(to_x1)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 #endif

@@ -122,4 +122,20 @@ switch_registers(struct context_registers *from, struct context_registers *to)
     return to_rsi;
 }
 
+/* The second half of it: the running flow has ended, and is not saved. */
+_Noreturn __attribute__((always_inline)) static inline void
+switch_leave(struct context_registers *to)
+{
+    register struct context_registers *to_rsi __asm__("rsi") = to;
+
+    __asm__ volatile(SWITCH_LOAD_FPU SWITCH_CFI_BEGIN "movq 0(%[to]), %%rsp\n\t"
+                                                      "movq 24(%[to]), %%rbx\n\t"
+                                                      "movq 16(%[to]), %%rbp\n\t"
+                                                      "jmpq *8(%[to])\n\t" SWITCH_CFI_END "int3"
+                     :
+                     : [to] "r"(to_rsi)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 #endif
