@@ -27,6 +27,7 @@ static const struct {
     {"skynet", 1, workload_skynet_1},
     {"skynet", 2, workload_skynet_2},
     {"timers", 1, workload_timers},
+    {"gather", 1, workload_gather},
     {"mutex", 1, workload_mutex_1},
     {"mutex", 2, workload_mutex_2},
     {"queue", 1, workload_queue_1},

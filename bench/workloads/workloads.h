@@ -14,6 +14,7 @@ void workload_skynet_1(void);
 void workload_skynet_2(void);
 void workload_mem(uint64_t tasks, uint64_t sleep_ms);
 void workload_timers(void);
+void workload_gather(void);
 void workload_mutex_1(void);
 void workload_mutex_2(void);
 void workload_queue_1(void);
