@@ -11,6 +11,8 @@
 #include <weft/timeout.h>
 
 #include "api/deadline.h"
+#include "runtime/sched/await.h"
+#include "runtime/sched/limit.h"
 
 /*
  * A task that waits for a future's end beside it: a cancellation of the task ends the wait, and
@@ -159,20 +161,15 @@ int weft_wait_for(weft_future *future, double timeout, void **ret_result)
         return -EINVAL;
     if (unlikely(timeout <= 0))
         return without_time(loop, task, future, ret_result);
-    if (timeout == WEFT_FOREVER || future_is_done(future))
+    if (timeout == WEFT_FOREVER || future_is_done(future) || unlikely(future == &task->future))
         return weft_await(future, ret_result);
 
-    bool struck = false;
-    struct deadline *deadline = deadline_new(loop, task, &struck);
-    if (unlikely(!deadline))
-        return -ENOMEM;
+    struct limit limit;
     int cancelling = task->cancelling;
-    loop_arm_limit(loop, &deadline->timer.timer, clock_ns(timeout));
-    int rc = weft_await(future, ret_result);
-    if (likely(!struck)) {
-        deadline_end(loop, deadline);
+    limit_begin(loop, task, &limit, timeout);
+    int rc = await(loop, task, future, ret_result);
+    if (likely(!limit_end(loop, &limit)))
         return rc;
-    }
     /* Our own request goes back; if others asked as well, it stays a cancellation (TMO-18). */
     if (weft_uncancel(&task->future) <= cancelling && rc == WEFT_ECANCELLED)
         return wf_timed_out();

@@ -43,6 +43,12 @@ static inline int64_t clock_ns(double seconds)
     return (double)ns / 1e9 < seconds ? ns + 1 : ns;
 }
 
+/* The same or one more, without the division. */
+static inline int64_t clock_ns_above(double seconds)
+{
+    return seconds < 9.2e9 ? (int64_t)(seconds * 1e9) + 1 : CLOCK_NEVER;
+}
+
 static inline double clock_seconds(int64_t ns)
 {
     return ns == CLOCK_NEVER ? (double)INFINITY : (double)ns / 1e9;

@@ -5,16 +5,9 @@
  * and ends the wait by ending that. So whoever completes the future is the one party that makes the
  * task ready.
  */
+#include "runtime/sched/await.h"
+
 #include <errno.h>
-
-#include "runtime/base/likely.h"
-#include "runtime/sched/future_ops.h"
-#include "runtime/sched/suspend.h"
-
-struct future_wait {
-    struct wait wait;
-    struct waiter waiter; /* on the future's own loop */
-};
 
 /* The same from elsewhere. */
 struct remote_wait {
@@ -70,7 +63,7 @@ static void remote_wait_abandon(struct wait *wait, struct task *task)
     weft_error_unref(w->error);
 }
 
-static const struct wait_ops local_ops = {future_wait_cancel, local_wait_abandon, "future"};
+const struct wait_ops wf_await_ops = {future_wait_cancel, local_wait_abandon, "future"};
 static const struct wait_ops remote_ops = {remote_wait_cancel, remote_wait_abandon, "future"};
 
 bool wf_await_leave(struct task *task)
@@ -80,7 +73,7 @@ bool wf_await_leave(struct task *task)
         struct remote_wait *w = container_of(wait, struct remote_wait, wait);
         return wf_future_remove_wakers(wait->object, is_this_waker, &w->waker) != NULL;
     }
-    if (!wait || wait->ops != &local_ops)
+    if (!wait || wait->ops != &wf_await_ops)
         return false;
     struct weft_future *f = wait->object;
     struct future_wait *w = container_of(wait, struct future_wait, wait);
@@ -96,7 +89,7 @@ bool wf_await_leave(struct task *task)
 struct task *wf_awaited_task(const struct task *task)
 {
     const struct wait *wait = task->wait;
-    if (!wait || wait->ops != &local_ops)
+    if (!wait || wait->ops != &wf_await_ops)
         return NULL;
     struct weft_future *f = wait->object;
     return future_is_task(f) && !future_is_done(f) ? task_of(f) : NULL;
@@ -115,8 +108,7 @@ static void remote_wait_asked(struct task *task, struct weft_future *f, weft_err
     task->cancel_error = error;
 }
 
-static __attribute__((noinline)) struct task *
-await_elsewhere(struct weft_loop *loop, struct task *task, struct weft_future *f)
+struct task *wf_await_elsewhere(struct weft_loop *loop, struct task *task, struct weft_future *f)
 {
     struct remote_wait w = {
         .wait = {&remote_ops, f},
@@ -130,23 +122,7 @@ await_elsewhere(struct weft_loop *loop, struct task *task, struct weft_future *f
     return task;
 }
 
-/* Suspends until the future is done. Returns the task. */
-CONTEXT_INLINE struct task *await_done(struct weft_loop *loop, struct task *task,
-                                       struct weft_future *f)
-{
-    struct future_wait w;
-
-    if (unlikely(future_loop(f) != loop))
-        return await_elsewhere(loop, task, f);
-    w.wait.object = f;
-    w.wait.ops = &local_ops;
-    w.waiter.ready = &task->ready;
-    waiter_append(f, &w.waiter);
-    return park(loop, task, &w.wait);
-}
-
-/* A cancellation was asked for, and its task is resumed: true if it has to be delivered here. */
-static bool await_cancelled(struct task *task, void *value)
+bool wf_await_cancelled(struct task *task, void *value)
 {
     if (value != OUTCOME_CANCELLED) /* CANC-12 */
         return wf_task_deliver_cancel(task);
@@ -169,11 +145,7 @@ static __attribute__((noinline)) int await_refused(struct task *task, struct wef
 static __attribute__((noinline)) int await_pending(struct weft_loop *loop, struct task *task,
                                                    struct weft_future *f, void **ret_result)
 {
-    task = await_done(loop, task, f);
-    void *value = outcome_value(&f->outcome);
-    if (unlikely(task->must_cancel) && await_cancelled(task, value))
-        return WEFT_ECANCELLED;
-    return future_take(f, value, ret_result);
+    return await(loop, task, f, ret_result);
 }
 
 int weft_await(weft_future *future, void **ret_result)
@@ -202,7 +174,7 @@ static __attribute__((noinline)) int join_pending(struct weft_loop *loop, struct
     task = await_done(loop, task, f);
     loop = future_loop(&task->future);
     void *value = outcome_value(&f->outcome);
-    if (unlikely(task->must_cancel) && await_cancelled(task, value)) {
+    if (unlikely(task->must_cancel) && wf_await_cancelled(task, value)) {
         future_unref_at(loop, f);
         return WEFT_ECANCELLED;
     }

@@ -14,6 +14,7 @@
 #include "runtime/sched/callback.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/idle_wait.h"
+#include "runtime/sched/limit.h"
 #include "runtime/sched/loop_life.h"
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
@@ -30,8 +31,13 @@ static void loop_fire_timers(struct weft_loop *loop, int64_t now_ns)
 {
     struct timer *chain = wf_wheel_advance(&loop->wheel, now_ns), *timer;
 
-    while ((timer = timer_chain_pop(&chain)))
-        ready_push(loop, &container_of(timer, struct loop_timer, timer)->fire);
+    while ((timer = timer_chain_pop(&chain))) {
+        struct runnable *fire = &container_of(timer, struct loop_timer, timer)->fire;
+        if (unlikely(fire->run == wf_limit_due))
+            wf_limit_due(fire, loop);
+        else
+            ready_push(loop, fire);
+    }
 }
 
 static void descriptor_ready(void *watcher, void *arg)

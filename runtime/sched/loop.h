@@ -40,8 +40,8 @@
 #include "runtime/task/task.h"
 #include "runtime/time/wheel.h"
 
-#define LOOP_SLOW_STEPS    64
-#define LOOP_LONG_LIMIT_NS INT64_C(100000000)
+#define LOOP_SLOW_STEPS 64
+#define LOOP_LONG_LIMIT 0.1
 
 struct runtime;
 struct watch_set;
@@ -256,13 +256,15 @@ static inline void loop_arm(struct weft_loop *loop, struct timer *timer, int64_t
  * of the clock, which costs it nothing if it is cancelled before. A step of another task may delay that reading; so
  * the kernel's coarse clock bounds it: the deadline is never early, and at most a tick (10 ms) of that clock late.
  */
-static inline void loop_arm_limit(struct weft_loop *loop, struct timer *timer, int64_t timeout_ns)
+static inline void loop_arm_limit(struct weft_loop *loop, struct timer *timer, double timeout)
 {
-    if (loop->virtual_clock || timeout_ns < LOOP_LONG_LIMIT_NS)
-        loop_arm(loop, timer, timeout_ns);
-    else
-        wheel_arm_within(&loop->wheel, timer, timeout_ns,
-                         clock_add_ns(clock_coarse_after_ns(), timeout_ns));
+    if (loop->virtual_clock || timeout < LOOP_LONG_LIMIT) {
+        loop_arm(loop, timer, clock_ns(timeout));
+        return;
+    }
+    int64_t timeout_ns = clock_ns_above(timeout);
+    wheel_arm_within(&loop->wheel, timer, timeout_ns,
+                     clock_add_ns(clock_coarse_after_ns(), timeout_ns));
 }
 
 /* A timer of the loop: when it is due, `fire` is queued. */

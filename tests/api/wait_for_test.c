@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "runtime/base/fault.h"
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
 
@@ -71,6 +72,39 @@ START_SIM(outcome_in_time)
     weft_unref(t);
     ck_assert_int_eq(weft_cancelling(weft_current_task()), 0);
     ck_assert_int_eq(weft_sleep(10), 0);
+    return 0;
+}
+
+static int memory_comes_back(void *arg)
+{
+    ck_assert_uint_ge(wf_fault_calls(FAULT_ALLOC), 1);
+    wf_fault_reset();
+    (void)arg;
+    return 0;
+}
+
+static int set_it(void *future)
+{
+    return weft_future_set_result(future, NULL);
+}
+
+/* A limit that is reached while there is no memory strikes as soon as there is some; one that is not reached needs
+ * none. */
+START_SIM(limit_without_memory)
+{
+    weft_future *never = weft_create_future(), *soon = weft_create_future();
+    double begin = now();
+
+    weft_loop *loop = weft_get_running_loop();
+    ck_assert_int_eq(weft_call_later(loop, 2, memory_comes_back, NULL, NULL), 0);
+    ck_assert_int_eq(weft_call_later(loop, 0.5, set_it, soon, NULL), 0);
+    wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, true);
+    ck_assert_int_eq(weft_wait_for(soon, 1, NULL), 0);
+    ck_assert_int_eq(weft_wait_for(never, 1, NULL), WEFT_ETIMEDOUT);
+    ck_assert_double_ge(now() - begin, 2);
+    ck_assert_double_le(now() - begin, 2.002);
+    weft_unref(never);
+    weft_unref(soon);
     return 0;
 }
 
@@ -723,6 +757,7 @@ int main(void)
 
     TCase *outcomes = tcase_create("outcomes");
     tcase_add_test(outcomes, outcome_in_time);
+    tcase_add_test(outcomes, limit_without_memory);
     tcase_add_test(outcomes, no_limit);
     tcase_add_test(outcomes, time_is_over);
     tcase_add_test(outcomes, ends_with_what_was_cancelled);
