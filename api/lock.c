@@ -16,9 +16,12 @@
 
 #include "api/lock.h"
 #include "runtime/base/likely.h"
+#include "runtime/sched/spin.h"
 
 #define LOCK_LOCKED 2u
 #define LOCK_WAITED 4u
+
+#define LOOKS_MAX 100
 
 _Static_assert(sizeof(struct waitq) == sizeof(weft_waitq_), "the public line is a line");
 
@@ -27,8 +30,21 @@ static struct waitq *lock_line(weft_lock *lock)
     return (struct waitq *)(void *)&lock->waiters_;
 }
 
+/* The loop that took it last: written by who takes it, read by who wonders whether to look a little
+ * longer. A hint, so relaxed. */
+static void lock_note_holder(weft_lock *lock)
+{
+    _Atomic(void *) *holder = (_Atomic(void *) *)&lock->holder_;
+    atomic_store_explicit(holder, loop_current(), memory_order_relaxed);
+}
+
+static const struct weft_loop *lock_holder(const weft_lock *lock)
+{
+    return atomic_load_explicit((_Atomic(void *) *)(uintptr_t)&lock->holder_, memory_order_relaxed);
+}
+
 /* Guarded: the word's bits, with WAITED as the line says. */
-static uint32_t with_line(const struct waitq *line, uint32_t bits)
+static uint32_t lock_with_line(const struct waitq *line, uint32_t bits)
 {
     return line->first ? bits | LOCK_WAITED : bits & ~LOCK_WAITED;
 }
@@ -50,7 +66,7 @@ void wf_lock_abandoned(struct queued *q, bool woken)
     (void)woken;
     if (!(bits & LOCK_LOCKED))
         wake_first(line, &wakes);
-    guard_unlock(q->guard, with_line(line, bits));
+    guard_unlock(q->guard, lock_with_line(line, bits));
     wakes_send(&wakes);
 }
 
@@ -65,6 +81,7 @@ int wf_lock_wait(weft_lock *lock, struct queued *q, const struct waitq_kind *kin
     uint32_t bits = guard_lock(word);
 
     if (!(bits & LOCK_LOCKED) && !waitq_is_wanted(line)) { /* LOCK-07 */
+        lock_note_holder(lock);
         guard_unlock(word, bits | LOCK_LOCKED);
         return 0;
     }
@@ -77,29 +94,64 @@ int wf_lock_wait(weft_lock *lock, struct queued *q, const struct waitq_kind *kin
     int rc = queued_wait(q);
     bits = guard_lock(word);
     waitq_leave(q);
-    if (!rc)
+    if (!rc) {
         bits |= LOCK_LOCKED;
-    else if (!(bits & LOCK_LOCKED))
+        lock_note_holder(lock);
+    } else if (!(bits & LOCK_LOCKED)) {
         wake_first(line, &wakes);
-    guard_unlock(word, with_line(line, bits));
+    }
+    guard_unlock(word, lock_with_line(line, bits));
     wakes_send(&wakes);
     return rc;
+}
+
+/* Takes a lock that is free, with nobody in line. */
+static inline bool lock_try(weft_lock *lock)
+{
+    uint32_t open = 0;
+    /* Acquire, with the release in weft_lock_release(): what the last holder did is seen. */
+    if (unlikely(!atomic_compare_exchange_strong_explicit(guard_word(&lock->word_), &open,
+                                                          LOCK_LOCKED, memory_order_acquire,
+                                                          memory_order_relaxed)))
+        return false;
+    lock_note_holder(lock);
+    return true;
+}
+
+/*
+ * A holder on another thread mostly gives the lock back sooner than a suspension here would be over,
+ * so look for it for a moment, while nobody is in line: as long as that has paid lately. Of one loop
+ * alone nobody ever looks.
+ */
+static bool lock_look(weft_lock *lock)
+{
+    static _Thread_local struct spin looks = {.score = SPIN_SCORE_MAX / 2};
+
+    if (!loop_is_busy_elsewhere(lock_holder(lock)) || !spin_budget_ns(&looks))
+        return false;
+    bool taken = false;
+    for (unsigned i = 0; i < LOOKS_MAX && !taken; i++) {
+        uint32_t bits = atomic_load_explicit(guard_word(&lock->word_), memory_order_relaxed);
+        if (bits & LOCK_WAITED)
+            break;
+        taken = !bits && lock_try(lock);
+        cpu_relax();
+    }
+    spin_learn(&looks, taken);
+    return taken;
 }
 
 static __attribute__((noinline)) int lock_acquire(weft_lock *lock)
 {
     struct queued q;
-    return wf_lock_wait(lock, &q, &lock_kind);
+    return lock_look(lock) ? 0 : wf_lock_wait(lock, &q, &lock_kind);
 }
 
 int weft_lock_acquire(weft_lock *lock)
 {
     if (unlikely(!lock))
         return -EINVAL;
-    uint32_t open = 0;
-    /* Acquire, with the release in weft_lock_release(): what the last holder did is seen. */
-    if (likely(atomic_compare_exchange_strong_explicit(guard_word(&lock->word_), &open, LOCK_LOCKED,
-                                                       memory_order_acquire, memory_order_relaxed)))
+    if (likely(lock_try(lock)))
         return 0;
     return lock_acquire(lock);
 }

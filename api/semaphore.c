@@ -37,7 +37,7 @@ static uint32_t permits(uint32_t bits)
 }
 
 /* Guarded: the word's bits, with WAITED as the line says. */
-static uint32_t with_line(const struct waitq *line, uint32_t bits)
+static uint32_t semaphore_with_line(const struct waitq *line, uint32_t bits)
 {
     return line->first ? bits | SEMAPHORE_WAITED : bits & ~SEMAPHORE_WAITED;
 }
@@ -58,7 +58,7 @@ static void settle(struct waitq *line, uint32_t *bits, bool gives_back, struct w
         *bits += SEMAPHORE_ONE;
     while (permits(*bits) && hand_over(line, bits, wakes))
         ;
-    *bits = with_line(line, *bits);
+    *bits = semaphore_with_line(line, *bits);
 }
 
 static void semaphore_abandoned(struct queued *q, bool woken)

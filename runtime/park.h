@@ -25,6 +25,17 @@ static inline struct task *task_current(void)
  */
 void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait);
 
+/*
+ * Another thread runs that loop, and it is not asleep, as far as can be seen from here: what one of
+ * its tasks holds may be free again before a suspension here would be over. NULL is allowed.
+ */
+static inline bool loop_is_busy_elsewhere(const struct weft_loop *loop)
+{
+    /* Relaxed: a guess. A loop's memory is never given back (L3). */
+    return loop && loop_is_elsewhere(loop) &&
+           atomic_load_explicit(&loop->parking.state, memory_order_relaxed) == PARKING_AWAKE;
+}
+
 /* On the task's loop: it runs in the next turn. */
 static inline void task_unpark(struct weft_loop *loop, struct task *task)
 {
