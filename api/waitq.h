@@ -24,7 +24,11 @@
 #define WEFT_API_WAITQ_H
 
 #include "runtime/base/guard.h"
+#ifdef WEFT_MODEL
+#include "tests/model/played_tasks.h" /* the tests explore all that is below, on tasks of theirs */
+#else
 #include "runtime/park.h"
+#endif
 
 struct queued;
 

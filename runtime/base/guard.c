@@ -25,13 +25,8 @@ static void guard_pause(unsigned tries)
 
 uint32_t wf_guard_lock(_Atomic uint32_t *word)
 {
-    for (unsigned tries = 0;; tries++) {
-        /* As in guard_lock(). */
-        uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
-        if (!(seen & GUARD_HELD) &&
-            atomic_compare_exchange_weak_explicit(word, &seen, seen | GUARD_HELD,
-                                                  memory_order_acquire, memory_order_relaxed))
-            return seen;
+    uint32_t bits;
+    for (unsigned tries = 0; !guard_try(word, &bits); tries++)
         guard_pause(tries);
-    }
+    return bits;
 }

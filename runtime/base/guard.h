@@ -16,6 +16,7 @@
 #ifndef WEFT_RUNTIME_BASE_GUARD_H
 #define WEFT_RUNTIME_BASE_GUARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/base/atomic.h"
@@ -33,17 +34,22 @@ static inline _Atomic uint32_t *guard_word(uint32_t *word)
 /* As guard_lock(), when somebody else holds it. */
 uint32_t wf_guard_lock(_Atomic uint32_t *word);
 
+/* Takes the guard if nobody holds it; *ret_bits is the word without it. It may fail by itself. */
+static inline bool guard_try(_Atomic uint32_t *word, uint32_t *ret_bits)
+{
+    /* Relaxed: only the value to compare with. */
+    *ret_bits = atomic_load_explicit(word, memory_order_relaxed);
+    /* Acquire, with the release in guard_unlock() and in the users' own operations (G2). */
+    return likely(!(*ret_bits & GUARD_HELD)) &&
+           likely(atomic_compare_exchange_weak_explicit(
+               word, ret_bits, *ret_bits | GUARD_HELD, memory_order_acquire, memory_order_relaxed));
+}
+
 /* Takes the guard; returns the word without it. */
 static inline uint32_t guard_lock(_Atomic uint32_t *word)
 {
-    /* Relaxed: only the value to compare with. */
-    uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
-    /* Acquire, with the release in guard_unlock() and in the users' own operations (G2). */
-    if (likely(!(seen & GUARD_HELD)) &&
-        likely(atomic_compare_exchange_weak_explicit(word, &seen, seen | GUARD_HELD,
-                                                     memory_order_acquire, memory_order_relaxed)))
-        return seen;
-    return wf_guard_lock(word);
+    uint32_t bits;
+    return likely(guard_try(word, &bits)) ? bits : wf_guard_lock(word);
 }
 
 /* Gives it back, and sets the word. */

@@ -82,6 +82,9 @@ void model_require_that(bool holds, const char *text);
 
 /* For models: cpu_relax() in a loop that waits for a store of another thread is model_yield(). */
 
+/* For models: which thread is running: 0 for setup and check, then from 1. */
+unsigned model_thread(void);
+
 /* For models: how many stores to atomic objects there have been. */
 unsigned model_stores(void);
 

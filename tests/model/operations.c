@@ -161,6 +161,11 @@ void model_require_that(bool holds, const char *text)
     explore_violated(what);
 }
 
+unsigned model_thread(void)
+{
+    return explore_current();
+}
+
 unsigned model_stores(void)
 {
     return memory_stores();
