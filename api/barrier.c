@@ -7,14 +7,16 @@
  *         |   +--- reset(), some wait ------+--> RESETTING --- all have left ---> FILLING
  *         +--- abort(), in any state ---> BROKEN --- reset() ---> as above
  *
- * The word is the state and the number of tasks inside; it is written by who holds the condition's
- * lock, and read by anybody.
+ * The word is the state and the number of tasks inside. It is changed by who holds the condition's
+ * lock, but for one thing: a task inside whose loop is closed leaves, whoever holds the lock. Anybody
+ * may read it.
  */
 #include <errno.h>
 #include <stdio.h>
 
-#include <weft/sync.h>
+#include <stdbool.h>
 
+#include "api/condition.h"
 #include "runtime/base/guard.h"
 #include "runtime/base/likely.h"
 
@@ -28,11 +30,15 @@ enum barrier_state {
 #define STATE_BITS 2
 #define STATE_MASK 3u
 
-/* Relaxed: ordered by the lock; for others an answer about a moment. */
+static _Atomic uint32_t *barrier_word(const weft_barrier *barrier)
+{
+    return guard_word((uint32_t *)(uintptr_t)&barrier->word_);
+}
+
+/* All orders are relaxed: the lock orders what matters, for others it is an answer about a moment. */
 static uint32_t barrier_load(const weft_barrier *barrier)
 {
-    return atomic_load_explicit(guard_word((uint32_t *)(uintptr_t)&barrier->word_),
-                                memory_order_relaxed);
+    return atomic_load_explicit(barrier_word(barrier), memory_order_relaxed);
 }
 
 static enum barrier_state barrier_state(const weft_barrier *barrier)
@@ -40,27 +46,46 @@ static enum barrier_state barrier_state(const weft_barrier *barrier)
     return (enum barrier_state)(barrier_load(barrier) & STATE_MASK);
 }
 
-static uint32_t barrier_count(const weft_barrier *barrier)
+static bool barrier_change_word(weft_barrier *barrier, uint32_t *seen, uint32_t word)
 {
-    return barrier_load(barrier) >> STATE_BITS;
+    return atomic_compare_exchange_weak_explicit(barrier_word(barrier), seen, word,
+                                                 memory_order_relaxed, memory_order_relaxed);
 }
 
-/* With the lock: relaxed, see barrier_load(). */
-static void barrier_set(weft_barrier *barrier, enum barrier_state state, uint32_t count)
+static void barrier_set_state(weft_barrier *barrier, enum barrier_state state)
 {
-    atomic_store_explicit(guard_word(&barrier->word_), count << STATE_BITS | state,
-                          memory_order_relaxed);
+    uint32_t seen = barrier_load(barrier);
+    while (!barrier_change_word(barrier, &seen, (seen & ~STATE_MASK) | state))
+        ;
+}
+
+/* One more inside; how many there were. */
+static uint32_t barrier_enter(weft_barrier *barrier)
+{
+    return atomic_fetch_add_explicit(barrier_word(barrier), 1u << STATE_BITS,
+                                     memory_order_relaxed) >>
+           STATE_BITS;
+}
+
+/* One has left; the last one opens the barrier for those who wait to come in. */
+static void barrier_leave(void *arg)
+{
+    weft_barrier *barrier = arg;
+    uint32_t seen = barrier_load(barrier), word;
+
+    do {
+        word = seen - (1u << STATE_BITS);
+        if (word >> STATE_BITS == 0 && (word & STATE_MASK) != BARRIER_BROKEN)
+            word = BARRIER_FILLING;
+    } while (!barrier_change_word(barrier, &seen, word));
+    if (word >> STATE_BITS == 0)
+        wf_condition_wake(&barrier->condition_, SIZE_MAX);
 }
 
 static int is_open(void *arg)
 {
     enum barrier_state state = barrier_state(arg);
     return state != BARRIER_DRAINING && state != BARRIER_RESETTING;
-}
-
-static int is_not_filling(void *arg)
-{
-    return barrier_state(arg) != BARRIER_FILLING;
 }
 
 /* Waits until the round before has left (BARR-07). */
@@ -77,25 +102,15 @@ static int barrier_block(weft_barrier *barrier)
 /* Waits for the last party. */
 static int barrier_fill(weft_barrier *barrier)
 {
-    int rc = weft_condition_wait_for(&barrier->condition_, is_not_filling, barrier);
-    if (rc < 0)
-        return rc;
-    if (barrier_state(barrier) != BARRIER_DRAINING && barrier_state(barrier) != BARRIER_FILLING)
+    const struct condition_mourner mourner = {barrier_leave, barrier};
+    while (barrier_state(barrier) == BARRIER_FILLING) {
+        int rc = wf_condition_wait(&barrier->condition_, &mourner);
+        if (rc)
+            return rc;
+    }
+    if (barrier_state(barrier) != BARRIER_DRAINING)
         return weft_fail(WEFT_EBROKENBARRIER, "the barrier was aborted or reset");
     return 0;
-}
-
-/* One has left; the last one opens the barrier for those who wait to come in. */
-static void barrier_exit(weft_barrier *barrier)
-{
-    enum barrier_state state = barrier_state(barrier);
-    uint32_t count = barrier_count(barrier) - 1;
-
-    if (count == 0 && state != BARRIER_BROKEN)
-        state = BARRIER_FILLING;
-    barrier_set(barrier, state, count);
-    if (count == 0)
-        (void)weft_condition_notify_all(&barrier->condition_);
 }
 
 /* With the lock. */
@@ -104,15 +119,14 @@ static int barrier_pass(weft_barrier *barrier)
     int rc = barrier_block(barrier);
     if (rc)
         return rc;
-    uint32_t index = barrier_count(barrier);
-    barrier_set(barrier, barrier_state(barrier), index + 1);
+    uint32_t index = barrier_enter(barrier);
     if (index + 1 == (uint32_t)barrier->parties_) {
-        barrier_set(barrier, BARRIER_DRAINING, index + 1);
-        rc = weft_condition_notify_all(&barrier->condition_);
+        barrier_set_state(barrier, BARRIER_DRAINING);
+        wf_condition_wake(&barrier->condition_, SIZE_MAX);
     } else {
         rc = barrier_fill(barrier);
     }
-    barrier_exit(barrier);
+    barrier_leave(barrier);
     return rc ? rc : (int)index;
 }
 
@@ -155,10 +169,9 @@ static int barrier_change(weft_barrier *barrier, enum barrier_state wanted)
     int rc = weft_condition_acquire(&barrier->condition_);
     if (unlikely(rc))
         return rc;
-    uint32_t count = barrier_count(barrier);
-    barrier_set(barrier, wanted == BARRIER_RESETTING && count == 0 ? BARRIER_FILLING : wanted,
-                count);
-    (void)weft_condition_notify_all(&barrier->condition_);
+    bool empty = barrier_load(barrier) >> STATE_BITS == 0;
+    barrier_set_state(barrier, wanted == BARRIER_RESETTING && empty ? BARRIER_FILLING : wanted);
+    wf_condition_wake(&barrier->condition_, SIZE_MAX);
     return weft_condition_release(&barrier->condition_);
 }
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "api/condition.h"
 #include "api/lock.h"
 #include "runtime/base/likely.h"
 
@@ -44,8 +45,7 @@ int weft_condition_locked(const weft_condition *condition)
     return condition && weft_lock_locked(condition_lock(condition));
 }
 
-/* Wakes the n that have waited longest. */
-static void condition_wake(weft_condition *condition, size_t n)
+void wf_condition_wake(weft_condition *condition, size_t n)
 {
     _Atomic uint32_t *word = condition_word(condition);
     struct wakes wakes = {NULL, NULL};
@@ -57,41 +57,48 @@ static void condition_wake(weft_condition *condition, size_t n)
     wakes_send(&wakes);
 }
 
+/* A wait, from its place in the condition's line to its place in the lock's. */
+struct condition_wait {
+    struct queued queued;
+    struct queued relock;
+    weft_condition *condition;
+    const struct condition_mourner *mourner; /* or NULL */
+};
+
+/* C3. */
+static void wait_abandoned(const struct condition_wait *wait, bool notified)
+{
+    if (notified)
+        wf_condition_wake(wait->condition, 1);
+    if (wait->mourner)
+        wait->mourner->gone(wait->mourner->arg);
+}
+
 static void condition_abandoned(struct queued *q, bool woken)
 {
-    if (woken)
-        condition_wake(q->wait.object, 1); /* C3 */
+    wait_abandoned(container_of(q, struct condition_wait, queued), woken);
+}
+
+static void relock_abandoned(struct queued *q, bool woken)
+{
+    wf_lock_abandoned(q, woken);
+    wait_abandoned(container_of(q, struct condition_wait, relock), true);
 }
 
 static const struct waitq_kind condition_kind = {WAITQ_OPS("condition"), condition_abandoned};
-
-/* A waiter that takes the lock back. */
-struct reacquire {
-    struct queued queued; /* for the lock */
-    weft_condition *condition;
-};
-
-static void reacquire_abandoned(struct queued *q, bool woken)
-{
-    struct reacquire *reacquire = container_of(q, struct reacquire, queued);
-    wf_lock_abandoned(q, woken);
-    condition_wake(reacquire->condition, 1); /* C3 */
-}
-
-static const struct waitq_kind reacquire_kind = {WAITQ_OPS("lock"), reacquire_abandoned};
+static const struct waitq_kind relock_kind = {WAITQ_OPS("lock"), relock_abandoned};
 
 /*
  * Takes the lock back, however often that is cancelled (C2). rc says how the wait has ended, with
  * its current error. 0, or the latest error, as the current one (COND-10).
  */
-static int condition_reacquire(weft_condition *condition, int rc)
+static int condition_relock(struct condition_wait *wait, int rc)
 {
-    struct reacquire reacquire = {.condition = condition};
+    weft_lock *lock = condition_lock(wait->condition);
     weft_error *error = rc ? weft_catch(rc) : NULL;
     int again;
 
-    while (unlikely((again = wf_lock_wait(condition_lock(condition), &reacquire.queued,
-                                          &reacquire_kind)) != 0)) {
+    while (unlikely((again = wf_lock_wait(lock, &wait->relock, &relock_kind)) != 0)) {
         weft_error_unref(error);
         error = weft_catch(again);
         rc = again;
@@ -119,15 +126,13 @@ static int condition_stay(weft_condition *condition, struct queued *q, int rc)
     guard_unlock(word, bits);
     if (woken) {
         (void)queued_wait(q); /* which takes the wake-up; a cancellation is as good an error */
-        condition_wake(condition, 1);
+        wf_condition_wake(condition, 1);
     }
     return rc;
 }
 
-int weft_condition_wait(weft_condition *condition)
+int wf_condition_wait(weft_condition *condition, const struct condition_mourner *mourner)
 {
-    if (unlikely(!condition))
-        return -EINVAL;
     weft_lock *lock = condition_lock(condition);
     if (unlikely(!weft_lock_locked(lock)))
         return weft_fail(WEFT_ERUNTIME, "a condition waits with its lock acquired");
@@ -136,19 +141,24 @@ int weft_condition_wait(weft_condition *condition)
         return weft_fail(WEFT_ENOTASK, "only a task can wait for a condition");
 
     _Atomic uint32_t *word = condition_word(condition);
-    struct queued q;
+    struct condition_wait wait = {.condition = condition, .mourner = mourner};
     uint32_t bits = guard_lock(word);
-    waitq_join(condition_line(condition), &q, &condition_kind, condition, word, task);
+    waitq_join(condition_line(condition), &wait.queued, &condition_kind, condition, word, task);
     guard_unlock(word, bits); /* C1 */
     int rc = weft_lock_release(lock);
     if (unlikely(rc))
-        return condition_stay(condition, &q, rc);
-    rc = queued_wait(&q);
-    condition_leave(condition, &q);
-    rc = condition_reacquire(condition, rc);
+        return condition_stay(condition, &wait.queued, rc);
+    rc = queued_wait(&wait.queued);
+    condition_leave(condition, &wait.queued);
+    rc = condition_relock(&wait, rc);
     if (unlikely(rc))
-        condition_wake(condition, 1); /* C3 */
+        wf_condition_wake(condition, 1); /* C3 */
     return rc;
+}
+
+int weft_condition_wait(weft_condition *condition)
+{
+    return likely(condition != NULL) ? wf_condition_wait(condition, NULL) : -EINVAL;
 }
 
 int weft_condition_wait_for(weft_condition *condition, int (*predicate)(void *arg), void *arg)
@@ -170,7 +180,7 @@ static int condition_notify(weft_condition *condition, size_t n)
         return -EINVAL;
     if (unlikely(!weft_lock_locked(condition_lock(condition))))
         return weft_fail(WEFT_ERUNTIME, "a condition notifies with its lock acquired");
-    condition_wake(condition, n);
+    wf_condition_wake(condition, n);
     return 0;
 }
 

@@ -393,6 +393,43 @@ START_TEST(room_of_closed_loop)
 }
 END_TEST
 
+COROUTINE(passes_once)
+{
+    int rc = weft_barrier_wait(&barrier);
+    if (rc >= 0)
+        trace("%s%d", (const char *)arg, rc);
+    return rc < 0 ? rc : 0;
+}
+
+/* A party whose loop is closed leaves the barrier, while it fills, and while it drains. */
+START_TEST(party_of_closed_loop)
+{
+    for (int draining = 0; draining < 2; draining++) {
+        weft_task *tasks[3];
+        setup_loops();
+        ck_assert_int_eq(weft_barrier_init(&barrier, 2), 0);
+        weft_task *a = task_of_loop(doomed, passes_once, "a");
+        turn(doomed);
+        ck_assert_int_eq(weft_barrier_n_waiting(&barrier), 1);
+        for (int i = 0; i < 2 + draining; i++) {
+            static const char *const names[] = {"b", "c", "d"};
+            tasks[i] = task_of_loop(alive, passes_once, names[i]);
+            if (draining) /* b fills it; c and d wait for the next round */
+                turn(alive);
+        }
+        close_doomed();
+        if (draining)
+            ck_assert_int_eq(weft_loop_run_until_complete(alive, tasks[2], NULL), 0);
+        ck_assert_int_eq(weft_loop_run_until_complete(alive, tasks[1], NULL), 0);
+        weft_unref(tasks[1]);
+        if (draining)
+            weft_unref(tasks[2]);
+        finish(a, tasks[0]);
+        ck_assert_trace(draining ? "b1 d1 c0" : "c1 b0");
+    }
+}
+END_TEST
+
 /* Who waits in line when its loop is closed, and was not woken, is out of line. */
 START_TEST(line_of_closed_loop)
 {
@@ -430,6 +467,7 @@ int main(void)
     tcase_add_test(closed, notification_of_closed_loop);
     tcase_add_test(closed, item_of_closed_loop);
     tcase_add_test(closed, room_of_closed_loop);
+    tcase_add_test(closed, party_of_closed_loop);
     tcase_add_test(closed, line_of_closed_loop);
     suite_add_tcase(suite, closed);
     return suite_main(suite);
