@@ -122,11 +122,14 @@ struct task *wf_await_elsewhere(struct weft_loop *loop, struct task *task, struc
     return task;
 }
 
-bool wf_await_cancelled(struct task *task, void *value)
+bool wf_await_cancelled(struct task *task, const struct weft_future *f)
 {
-    if (value != OUTCOME_CANCELLED) /* CANC-12 */
-        return wf_task_deliver_cancel(task);
-    /* The future's own cancellation says it: the first message counts (CANC-16). */
+    void *value = outcome_value(&f->outcome);
+
+    if (value != OUTCOME_CANCELLED && (value != OUTCOME_FAILED || f->code != WEFT_ECANCELLED))
+        return wf_task_deliver_cancel(task); /* CANC-12 */
+    /* The future's own CancelledError says it, whether it was cancelled or failed with one, as a
+     * gather does: the first message counts (CANC-16). */
     task->must_cancel = false;
     weft_error_unref(task->cancel_error);
     task->cancel_error = NULL;
@@ -174,7 +177,7 @@ static __attribute__((noinline)) int join_pending(struct weft_loop *loop, struct
     task = await_done(loop, task, f);
     loop = future_loop(&task->future);
     void *value = outcome_value(&f->outcome);
-    if (unlikely(task->must_cancel) && wf_await_cancelled(task, value)) {
+    if (unlikely(task->must_cancel) && wf_await_cancelled(task, f)) {
         future_unref_at(loop, f);
         return WEFT_ECANCELLED;
     }

@@ -21,8 +21,8 @@ extern const struct wait_ops wf_await_ops;
 /* The future of another loop, or of none. Returns the task. */
 struct task *wf_await_elsewhere(struct weft_loop *loop, struct task *task, struct weft_future *f);
 
-/* A cancellation was asked for, and its task is resumed: true if it has to be delivered here. */
-bool wf_await_cancelled(struct task *task, void *value);
+/* A cancellation was asked for, and its task is resumed by a future that is done: true if it has to be delivered here. */
+bool wf_await_cancelled(struct task *task, const struct weft_future *f);
 
 /* Suspends until the future is done. Returns the task. */
 CONTEXT_INLINE struct task *await_done(struct weft_loop *loop, struct task *task,
@@ -45,7 +45,7 @@ CONTEXT_INLINE int await(struct weft_loop *loop, struct task *task, struct weft_
 {
     task = await_done(loop, task, f);
     void *value = outcome_value(&f->outcome);
-    if (unlikely(task->must_cancel) && wf_await_cancelled(task, value))
+    if (unlikely(task->must_cancel) && wf_await_cancelled(task, f))
         return WEFT_ECANCELLED;
     return future_take(f, value, ret_result);
 }

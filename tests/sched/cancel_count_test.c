@@ -191,6 +191,34 @@ START_SIM(which_message_counts)
     return 0;
 }
 
+COROUTINE(await_note_and_go_on)
+{
+    ck_assert_int_eq(weft_await(arg, NULL), WEFT_ECANCELLED);
+    trace("%s", said());
+    return weft_yield();
+}
+
+/* CANC-16: a task that is ready with a CancelledError of what it awaited gets that one, whether the
+ * future was cancelled or failed with it, and a request that comes now is answered by it. */
+START_SIM(cancelled_error_on_its_way_counts)
+{
+    for (int failed = 0; failed < 2; failed++) {
+        weft_future *f = weft_create_future();
+        weft_task *t = weft_create_task(await_note_and_go_on, f, NULL);
+
+        sim_pass(1);
+        if (failed)
+            weft_future_set_exception(f, weft_fail(WEFT_ECANCELLED, "theirs"));
+        else
+            weft_cancel_msg(f, "theirs");
+        ck_assert_int_eq(weft_cancel_msg(t, "own"), 1);
+        ck_assert_int_eq(weft_join(t, NULL), 0);
+        ck_assert_trace("theirs");
+        weft_unref(f);
+    }
+    return 0;
+}
+
 /* CANC-18, CANC-19: the count is that of accepted requests less those taken back, never below 0. */
 START_SIM(requests_are_counted)
 {
@@ -331,6 +359,7 @@ int main(void)
     TCase *messages = tcase_create("messages");
     tcase_add_test(messages, message_reaches_body_and_first_asker);
     tcase_add_test(messages, which_message_counts);
+    tcase_add_test(messages, cancelled_error_on_its_way_counts);
     suite_add_tcase(suite, messages);
 
     TCase *counts = tcase_create("counts");
