@@ -50,11 +50,12 @@ struct text {
 __attribute__((format(printf, 2, 3))) static void text_add(struct text *text, const char *format,
                                                            ...)
 {
+    size_t offset = text->used < text->bytes ? text->used : text->bytes;
+    char *place = text->bytes ? text->buffer + offset : NULL;
     va_list args;
-    bool fits = text->used < text->bytes;
+
     va_start(args, format);
-    int added = vsnprintf(fits ? text->buffer + text->used : NULL,
-                          fits ? text->bytes - text->used : 0, format, args);
+    int added = vsnprintf(place, text->bytes - offset, format, args);
     va_end(args);
     text->used += added > 0 ? (size_t)added : 0;
 }

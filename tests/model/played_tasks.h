@@ -47,7 +47,7 @@ struct wait {
 static struct weft_loop loops[MODEL_THREADS + 1];
 static struct task tasks[MODEL_THREADS + 1];
 
-static void tasks_setup(void)
+static inline void tasks_setup(void)
 {
     for (unsigned i = 0; i <= MODEL_THREADS; i++) {
         loops[i].index = i;
@@ -56,18 +56,18 @@ static void tasks_setup(void)
     }
 }
 
-static struct weft_loop *loop_current(void)
+static inline struct weft_loop *loop_current(void)
 {
     return &loops[model_thread()];
 }
 
-static struct task *task_current(void)
+static inline struct task *task_current(void)
 {
     return &tasks[model_thread()];
 }
 
 /* Looking before waiting is a matter of speed alone. */
-static bool loop_is_busy_elsewhere(const struct weft_loop *loop)
+static inline bool loop_is_busy_elsewhere(const struct weft_loop *loop)
 {
     (void)loop;
     return false;
@@ -75,31 +75,31 @@ static bool loop_is_busy_elsewhere(const struct weft_loop *loop)
 
 #define future_loop(future_) ((future_)->loop)
 
-static void task_expect_remote(struct task *task)
+static inline void task_expect_remote(struct task *task)
 {
     (void)task;
 }
 
-static bool task_was_dropped(const struct task *task)
+static inline bool task_was_dropped(const struct task *task)
 {
     (void)task;
     return true;
 }
 
-static void wf_task_unpark_remote(struct task *task)
+static inline void wf_task_unpark_remote(struct task *task)
 {
     /* Release, with the acquire in wf_park(). More than once is a bug. */
     model_require(atomic_fetch_add_explicit(&task->ready, 1, memory_order_release) == 0);
     model_semaphore_post(&task->wakes);
 }
 
-static void task_unpark(struct weft_loop *loop, struct task *task)
+static inline void task_unpark(struct weft_loop *loop, struct task *task)
 {
     model_require(loop == task->future.loop);
     wf_task_unpark_remote(task);
 }
 
-static void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait)
+static inline void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait)
 {
     model_require(loop == loop_current());
     if (task->to_be_cancelled)
@@ -108,7 +108,7 @@ static void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait
     model_require(atomic_exchange_explicit(&task->ready, 0, memory_order_acquire) == 1);
 }
 
-static int wait_outcome(const struct task *task, bool cancelled, const weft_error *error)
+static inline int wait_outcome(const struct task *task, bool cancelled, const weft_error *error)
 {
     (void)error;
     return cancelled || task->to_be_cancelled ? WEFT_ECANCELLED : 0;

@@ -5,6 +5,7 @@
  */
 #include "tests/model/played_tasks.h"
 
+/* The files themselves, with static functions and all. NOLINTBEGIN(bugprone-suspicious-include) */
 #include "api/waitq.c"
 
 static bool loses_wakes; /* a bug: see lost_wakes_are_caught */
@@ -13,6 +14,7 @@ static bool loses_wakes; /* a bug: see lost_wakes_are_caught */
 #include "api/lock.c"
 
 #include "api/semaphore.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 
 #include "tests/model/mutants.h"
 #include "tests/support/suite.h"

@@ -140,7 +140,8 @@ static void put_one(void)
 START_TEST(items_outlive_loops)
 {
     for (unsigned round = 1; round <= 150; round++) {
-        put_count = got_count = 0;
+        put_count = 0;
+        got_count = 0;
         queue = weft_queue_new(20);
         ck_assert_ptr_nonnull(queue);
         run_and_close(gets_for_good, 8, put_one, 60, round);

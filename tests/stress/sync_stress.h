@@ -87,7 +87,8 @@ COROUTINE(stress_main)
 /* Runs the workers that a function adds, on several loops, until all are done. */
 static void run_workers(weft_coroutine start_workers)
 {
-    worker_count = workers_begun = 0;
+    worker_count = 0;
+    workers_begun = 0;
     ck_assert_int_eq(weft_runner_init(&runner, &(weft_runner_options){.loops = LOOPS}), 0);
     ck_assert_int_eq(weft_runner_run(&runner, stress_main, &start_workers, NULL), 0);
     ck_assert_int_eq(weft_runner_close(&runner), 0);
