@@ -34,13 +34,14 @@ static struct waitq *lock_line(weft_lock *lock)
  * longer. A hint, so relaxed. */
 static void lock_note_holder(weft_lock *lock)
 {
-    _Atomic(void *) *holder = (_Atomic(void *) *)&lock->holder_;
-    atomic_store_explicit(holder, loop_current(), memory_order_relaxed);
+    _Atomic uintptr_t *holder = (_Atomic uintptr_t *)&lock->holder_;
+    atomic_store_explicit(holder, (uintptr_t)loop_current(), memory_order_relaxed);
 }
 
 static const struct weft_loop *lock_holder(const weft_lock *lock)
 {
-    return atomic_load_explicit((_Atomic(void *) *)(uintptr_t)&lock->holder_, memory_order_relaxed);
+    const _Atomic uintptr_t *holder = (const _Atomic uintptr_t *)&lock->holder_;
+    return (const struct weft_loop *)atomic_load_explicit(holder, memory_order_relaxed);
 }
 
 /* Guarded: the word's bits, with WAITED as the line says. */

@@ -36,13 +36,13 @@ typedef struct weft_waitq_ {
 typedef struct weft_lock {
     uint32_t word_;
     weft_waitq_ waiters_;
-    void *holder_; /* the loop that took it last */
+    uintptr_t holder_; /* the loop that took it last */
 } weft_lock;
 
 /* An unlocked lock: zero bytes. asyncio: Lock() */
-#define WEFT_LOCK_INIT            \
-    {                             \
-        0, WEFT_WAITQ_INIT_, NULL \
+#define WEFT_LOCK_INIT         \
+    {                          \
+        0, WEFT_WAITQ_INIT_, 0 \
     }
 
 /**
