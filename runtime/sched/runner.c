@@ -43,10 +43,14 @@ struct weft_runtime {
     pthread_mutex_t lock;                 /* the making of loops, and who runs the first one */
     pthread_t threads[RUNTIME_LOOPS_MAX]; /* under lock; [0] only in the background */
     bool ended[RUNTIME_LOOPS_MAX];        /* each written and read by its loop's thread */
-    bool background;                      /* under lock */
-    pthread_t opener;                     /* the thread that opened it */
-    weft_context *context;                /* of all runs without one of their own (RNR-05) */
-    bool set_event_loop;                  /* the first loop became its thread's current one */
+    /* Of each loop, what is waited for at the end: the wind-down's, and if a fatal error ends that
+     * early, its heir's, who closes the loops. */
+    weft_task **leftovers[RUNTIME_LOOPS_MAX];
+    long leftover_counts[RUNTIME_LOOPS_MAX];
+    bool background;       /* under lock */
+    pthread_t opener;      /* the thread that opened it */
+    weft_context *context; /* of all runs without one of their own (RNR-05) */
+    bool set_event_loop;   /* the first loop became its thread's current one */
     unsigned
         refused; /* loops are not started for so many spawns after a thread could not be made */
 };
@@ -354,6 +358,12 @@ static void await_leftovers(weft_task **tasks, long count)
     }
 }
 
+static void free_leftovers(struct weft_runtime *rt, unsigned index)
+{
+    weft_task_list_free(rt->leftovers[index], rt->leftover_counts[index]);
+    rt->leftovers[index] = NULL;
+}
+
 static int close_generators_here(void *arg, void **result)
 {
     struct weft_loop *loop = arg;
@@ -374,8 +384,6 @@ static int close_generators(struct weft_loop *loop)
 static int wind_down(void *arg, void **result)
 {
     struct weft_runtime *rt = arg;
-    weft_task **tasks[RUNTIME_LOOPS_MAX] = {NULL};
-    long counts[RUNTIME_LOOPS_MAX] = {0};
     unsigned loops = rt->runtime.loops_started;
     struct weft_loop *here = loop_current();
     struct runnable *unowned;
@@ -387,13 +395,13 @@ static int wind_down(void *arg, void **result)
     for (unsigned i = loops; i-- > 0;) {
         while (i == 0 && (unowned = wf_runtime_find_work(here)))
             ready_push(here, unowned);
-        int failed = cancel_all(rt->runtime.loops[i], &tasks[i], &counts[i]);
+        int failed = cancel_all(rt->runtime.loops[i], &rt->leftovers[i], &rt->leftover_counts[i]);
         if (failed)
             rc = failed;
     }
     for (unsigned i = 0; i < loops; i++) {
-        await_leftovers(tasks[i], counts[i]);
-        weft_task_list_free(tasks[i], counts[i]);
+        await_leftovers(rt->leftovers[i], rt->leftover_counts[i]);
+        free_leftovers(rt, i);
     }
     for (unsigned i = 0; i < loops; i++) {
         int failed = close_generators(rt->runtime.loops[i]);
@@ -471,6 +479,8 @@ int weft_runner_close(weft_runner *runner)
     wf_runtime_end_unowned(&rt->runtime, first);
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)
         wf_loop_close_end(rt->runtime.loops[i]);
+    for (unsigned i = rt->runtime.loops_started; i-- > 0;)
+        free_leftovers(rt, i);
     for (unsigned i = rt->runtime.loops_started; i-- > 0;)
         weft_loop_free(rt->runtime.loops[i]);
     pool_home_fini(&rt->runtime.pool_home);

@@ -538,6 +538,29 @@ START_TEST(a_fatal_error_comes_out)
 }
 END_TEST
 
+COROUTINE(cleans_up_fatally)
+{
+    int rc = weft_sleep(100);
+    trace("cleaning");
+    return rc ? WEFT_ESYSTEMEXIT : 0;
+}
+
+COROUTINE(leaves_two)
+{
+    weft_unref(weft_create_task(cleans_up_fatally, NULL, NULL));
+    weft_unref(weft_create_task(clean_up_slowly, NULL, NULL));
+    return weft_yield();
+}
+
+/* A leftover that fails fatally ends the winding down too: what is left then is ended with the loop,
+ * and nothing of it is lost. */
+START_TEST(a_fatal_leftover)
+{
+    ck_assert_int_eq(run(leaves_two, NULL, NULL), 0);
+    ck_assert_trace("cleaning");
+}
+END_TEST
+
 /* ---- faults ---- */
 
 COROUTINE(add)
@@ -640,6 +663,7 @@ static Suite *run_suite(void)
         threads_run_side_by_side,
         a_stopped_run_fails,
         a_fatal_error_comes_out,
+        a_fatal_leftover,
         a_run_with_faults,
         a_run_without_helpers,
     };
