@@ -15,11 +15,20 @@
 
 #include "api/aggregate.h"
 
+/*
+ * How a gather whose children have all ended knows whether it was cancelled. Who cancels counts as
+ * asking while the children are asked: if the last word of an end comes meanwhile, the last of those
+ * who ask ends the gather, since only then it is known whether a child has heard it.
+ */
+#define GATHER_ASKED  1u /* a child has heard a cancellation */
+#define GATHER_ENDED  2u /* all children have */
+#define GATHER_ASKING 4u /* times those who ask now */
+
 struct gather {
     struct watch_set set; /* its owner: the outer future */
     struct weft_future *outer;
-    bool collect;       /* WEFT_RETURN_EXCEPTIONS */
-    _Atomic bool asked; /* cancel() was heard by a child; any thread */
+    bool collect;            /* WEFT_RETURN_EXCEPTIONS */
+    _Atomic unsigned asking; /* see above; any thread */
     size_t count;
     struct weft_future **children; /* references, behind the watches */
     struct watch watches[];
@@ -48,6 +57,27 @@ static void end_cancelled(struct gather *gather)
     (void)wf_future_fail(gather->outer, OUTCOME_FAILED, WEFT_ECANCELLED, error);
 }
 
+/* All children have ended, and their errors are nobody's: on any thread, and if need be twice. */
+static void end_all(struct gather *gather, unsigned asking)
+{
+    if (asking & GATHER_ASKED)
+        end_cancelled(gather);
+    else
+        (void)wf_future_succeed(gather->outer, NULL);
+}
+
+/* The last child has ended. */
+static void last_done(struct gather *gather)
+{
+    /* Relaxed: the end of a child that a request has reached brings word of it; to a request that
+     * came too late for the child we may be deaf as well. */
+    unsigned asking = atomic_load_explicit(&gather->asking, memory_order_relaxed);
+    if (asking) /* acquire and release, with gather_cancel(): one of us sees what the other did */
+        asking = atomic_fetch_or_explicit(&gather->asking, GATHER_ENDED, memory_order_acq_rel);
+    if (asking < GATHER_ASKING)
+        end_all(gather, asking);
+}
+
 /* A child is done: asyncio's _done_callback. left: children of which that is still to be heard. */
 static void child_done(struct gather *gather, struct weft_future *child, size_t left)
 {
@@ -68,13 +98,8 @@ static void child_done(struct gather *gather, struct weft_future *child, size_t 
     }
     if (value == OUTCOME_FAILED)
         atomic_store_explicit(&child->taken, 1, memory_order_relaxed);
-    if (left)
-        return;
-    /* Relaxed: it was set on this thread, or by one whose request a child has answered. */
-    if (atomic_load_explicit(&gather->asked, memory_order_relaxed))
-        end_cancelled(gather);
-    else
-        (void)wf_future_succeed(outer, NULL);
+    if (!left)
+        last_done(gather);
 }
 
 /* The last watch is over: nothing but its users keeps the outer future. */
@@ -121,12 +146,24 @@ static int gather_cancel(struct weft_future *future, weft_error *error)
 {
     struct gather *gather = gather_of_set(compound_set(future));
     bool heard = false;
+    int rc = 0;
 
-    for (size_t i = 0; i < gather->count; i++)
-        heard |= wf_future_cancel(gather->children[i], error) == 1;
-    if (heard) /* relaxed: see child_done() */
-        atomic_store_explicit(&gather->asked, true, memory_order_relaxed);
-    return heard;
+    /* Relaxed: a child that hears of it carries it on, see last_done(). */
+    atomic_fetch_add_explicit(&gather->asking, GATHER_ASKING, memory_order_relaxed);
+    for (size_t i = 0; i < gather->count; i++) {
+        int asked = wf_future_cancel(gather->children[i], error);
+        heard |= asked == 1;
+        rc = asked < 0 ? asked : rc;
+    }
+    if (heard) /* relaxed: the next step releases it */
+        atomic_fetch_or_explicit(&gather->asking, GATHER_ASKED, memory_order_relaxed);
+    /* Acquire and release, with last_done() and the others who ask. */
+    unsigned asking =
+        atomic_fetch_sub_explicit(&gather->asking, GATHER_ASKING, memory_order_acq_rel) -
+        GATHER_ASKING;
+    if (asking >= GATHER_ENDED && asking < GATHER_ASKING)
+        end_all(gather, asking);
+    return heard ? 1 : rc;
 }
 
 static void gather_fini(struct weft_future *future)
@@ -146,7 +183,7 @@ static struct gather *gather_new(struct weft_loop *loop, weft_future *const *fut
     watch_set_init(&gather->set, &gather_set_ops, loop);
     gather->outer = NULL;
     gather->collect = collect;
-    atomic_init(&gather->asked, false);
+    atomic_init(&gather->asking, 0);
     gather->count = count;
     gather->children = (struct weft_future **)(void *)&gather->watches[count];
     for (size_t i = 0; i < count; i++) {

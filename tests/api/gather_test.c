@@ -83,6 +83,110 @@ START_SIM(done_at_once)
     return 0;
 }
 
+COROUTINE(says_when)
+{
+    int rc = weft_sleep(1);
+    *result = (void *)(intptr_t)sim_turn();
+    return rc;
+}
+
+/* GATH-20: the awaiter resumes two iterations after the one in which the last child finished. */
+START_SIM(hops)
+{
+    void *when = NULL;
+    weft_future *jobs[] = {weft_create_task(says_when, NULL, NULL), weft_create_future()};
+    weft_future_set_result(jobs[1], NULL);
+    ck_assert_int_eq(weft_join(weft_gather(jobs, 2, 0), NULL), 0);
+    int turn = sim_turn();
+    ck_assert_int_eq(weft_result(jobs[0], &when), 0);
+    ck_assert_int_eq(turn, (int)(intptr_t)when + 2);
+    unref_all(jobs, 2);
+    return 0;
+}
+
+/* GATH-05: a child that stands there twice is one child. */
+START_SIM(twice)
+{
+    struct job a = {"a", 1, 0, 0}, b = {"b", 2, 0, WEFT_ECANCELLED};
+    weft_future *jobs[] = {start(&a), start(&b), NULL};
+    jobs[2] = jobs[0];
+    ck_assert_int_eq(weft_join(weft_gather(jobs, 3, 0), NULL), 0);
+    ck_assert_trace("a b");
+    unref_all(jobs, 2);
+    jobs[0] = jobs[1] = jobs[2] = start(&b);
+    weft_future *g = weft_gather(jobs, 3, WEFT_RETURN_EXCEPTIONS);
+    sim_pass(1);
+    ck_assert_int_eq(weft_cancel(g), 1);
+    ck_assert_int_eq(weft_join(g, NULL), WEFT_ECANCELLED);
+    ck_assert_trace("b:cancelled");
+    weft_unref(jobs[0]);
+    return 0;
+}
+
+/* A gather that nobody keeps works on; its own error, which nobody sees, is reported, its children's
+ * are not. */
+START_SIM(nobody_keeps_it)
+{
+    struct job a = {"a", 2, -EIO, 0}, b = {"b", 1, -EPERM, 0};
+    weft_future *jobs[] = {start(&a), start(&b)};
+    weft_unref(weft_gather(jobs, 2, 0));
+    unref_all(jobs, 2);
+    ck_assert_int_eq(weft_sleep(3), 0);
+    ck_assert_int_eq(reports_count, 1);
+    ck_assert_int_eq(reports_code, -EPERM);
+    ck_assert_trace("b a");
+    return 0;
+}
+
+/* Gathers of gathers: what ends a child ends those above it, two iterations later each. */
+START_SIM(nested)
+{
+    struct job a = {"a", 3, 0, 0}, b = {"b", 1, 0, 0}, c = {"c", 2, 0, 0};
+    weft_future *jobs[] = {start(&a), start(&b), start(&c)};
+    weft_future *inner[] = {weft_gather(jobs, 2, 0), weft_gather(&jobs[2], 1, 0), NULL};
+    inner[2] = jobs[1];
+    ck_assert_int_eq(weft_join(weft_gather(inner, 3, 0), NULL), 0);
+    unref_all(inner, 2);
+    unref_all(jobs, 3);
+    ck_assert_trace("b c a");
+
+    a.code = -EIO;
+    jobs[0] = start(&a);
+    jobs[1] = start(&b);
+    inner[0] = weft_gather(jobs, 2, WEFT_RETURN_EXCEPTIONS); /* this one does not fail */
+    inner[1] = weft_gather(jobs, 2, 0);
+    ck_assert_int_eq(weft_join(weft_gather(inner, 2, 0), NULL), -EIO);
+    ck_assert_int_eq(weft_result(inner[0], NULL), 0);
+    unref_all(inner, 2);
+    unref_all(jobs, 2);
+    ck_assert_trace("b a");
+    return 0;
+}
+
+#define CROWD 1000
+
+/* A thousand children that end in any order, some of them there twice. */
+START_SIM(crowd)
+{
+    static weft_future *jobs[CROWD + 10];
+    for (int i = 0; i < CROWD; i++)
+        jobs[i] = weft_create_future();
+    for (int i = 0; i < 10; i++)
+        jobs[CROWD + i] = jobs[97 * i];
+    for (int round = 0; round < 2; round++) {
+        weft_future *g = weft_gather(jobs, CROWD + 10, 0);
+        for (int i = 0; i < CROWD; i++) {
+            ck_assert(round || !weft_done(g));
+            weft_future_set_result(jobs[(i * 379) % CROWD], &values[0]);
+            if (i % 100 == 0)
+                sim_pass(1);
+        }
+        ck_assert_int_eq(weft_join(g, NULL), 0);
+    }
+    unref_all(jobs, CROWD);
+    return 0;
+}
+
 /* GATH-06, GATH-07, GATH-08, GATH-18: the first error comes out at once, the others run on, and
  * their errors are nobody's business any more. */
 START_SIM(first_error)
@@ -202,6 +306,39 @@ START_SIM(with_shields)
     return 0;
 }
 
+/* GATH-04, GATH-21, GATH-22: outside a running loop it belongs to its children's loop, or to the
+ * thread's current one; beyond asyncio, the children may be of several loops. */
+START_TEST(outside_a_loop)
+{
+    weft_loop *loop = weft_new_event_loop(&(weft_loop_options){.clock = WEFT_CLOCK_VIRTUAL});
+    weft_loop *other = weft_new_event_loop(NULL);
+    weft_future *f[] = {weft_future_new(loop), weft_future_new(other), weft_future_new(NULL)};
+
+    ck_assert_ptr_null(weft_gather(NULL, 0, 0));
+    ck_assert_int_eq(errno, -WEFT_ENOLOOP);
+    ck_assert_ptr_null(weft_gather(&f[2], 1, 0));
+    ck_assert_int_eq(errno, -WEFT_ENOLOOP);
+    weft_future *g = weft_gather(f, 3, 0);
+    ck_assert_ptr_eq(weft_future_get_loop(g), loop);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(weft_future_set_result(f[i], NULL), 0);
+    ck_assert_int_eq(weft_loop_run_until_complete(loop, g, NULL), 0);
+    weft_unref(g);
+    weft_set_event_loop(other);
+    g = weft_gather(NULL, 0, 0);
+    ck_assert_ptr_eq(weft_future_get_loop(g), other);
+    ck_assert(weft_done(g));
+    weft_unref(g);
+    weft_set_event_loop(NULL);
+    ck_assert_int_eq(weft_loop_close(other), 0);
+    ck_assert_ptr_null(weft_gather(&f[1], 1, 0));
+    ck_assert_int_eq(errno, -WEFT_ELOOPCLOSED);
+    unref_all(f, 3);
+    ck_assert_int_eq(weft_loop_free(other), 0);
+    ck_assert_int_eq(weft_loop_free(loop), 0);
+}
+END_TEST
+
 /* What is pending when the loop closes is let go. */
 START_SIM(left_at_the_end)
 {
@@ -219,12 +356,18 @@ int main(void)
 
     tcase_add_test(tests, all_run);
     tcase_add_test(tests, done_at_once);
+    tcase_add_test(tests, hops);
+    tcase_add_test(tests, twice);
+    tcase_add_test(tests, nobody_keeps_it);
+    tcase_add_test(tests, nested);
+    tcase_add_test(tests, crowd);
     tcase_add_test(tests, first_error);
     tcase_add_test(tests, return_exceptions);
     tcase_add_test(tests, child_cancelled);
     tcase_add_test(tests, cancelled);
     tcase_add_test(tests, refused);
     tcase_add_test(tests, with_shields);
+    tcase_add_test(tests, outside_a_loop);
     tcase_add_test(tests, left_at_the_end);
     suite_add_tcase(suite, tests);
     return suite_main(suite);
