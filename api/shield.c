@@ -84,12 +84,13 @@ static void shield_cancelled(struct weft_future *future)
         shield_detach(shield);
 }
 
-/* Who took the shield's result has taken the inner one's, which is the same. */
+/* Who took the shield's outcome has taken the inner one's, if that is the same. */
 static void shield_fini(struct weft_future *future)
 {
     struct shield *shield = shield_of_set(compound_set(future));
+    void *value = outcome_value(&future->outcome);
 
-    if (outcome_value(&future->outcome) != OUTCOME_CANCELLED &&
+    if (value != OUTCOME_CANCELLED && value == outcome_value(&shield->inner->outcome) &&
         atomic_load_explicit(&future->taken, memory_order_relaxed))
         atomic_store_explicit(&shield->inner->taken, 1, memory_order_relaxed);
     wf_watch_set_release(&shield->set);
