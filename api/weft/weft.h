@@ -7,6 +7,7 @@
 #include <weft/base.h>
 #include <weft/context.h>
 #include <weft/error.h>
+#include <weft/exit_stack.h>
 #include <weft/future.h>
 #include <weft/generator.h>
 #include <weft/loop.h>
