@@ -52,7 +52,7 @@ typedef enum weft_return_when {
 /**
  * weft_wait - wait until some of several futures are done
  * @futures:  borrowed; in place put in two parts: those that are done, then those that are not, each
- *            in the order in which they were
+ *            in the order in which they were; one that stands there twice still does
  * @count:    at least one
  * @timeout:  seconds, after which it returns with what is done; WEFT_FOREVER: no limit
  * @when:     see there
