@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 
+#include <weft/wait.h>
+
 #include "api/generator.h"
 #include "runtime/sched/report.h"
 
@@ -52,26 +54,49 @@ static void generator_free(weft_generator *g)
     mem_free(g, sizeof(*g));
 }
 
-/* Closes it, in a task; what goes wrong is reported (AGEN-23). Owns a reference. */
+/* What went wrong when it was closed, but for a cancellation (AGEN-23). */
+static void report_closing(weft_generator *g, int code, weft_error *error)
+{
+    if (!code || code == WEFT_ECANCELLED)
+        return;
+    weft_report report = {.message =
+                              "an error occurred during the closing of an asynchronous generator",
+                          .code = code,
+                          .error = error,
+                          .asyncgen = g};
+    weft_loop_call_exception_handler(loop_current(), &report);
+}
+
+/* Closes one that was given up, in a task. Owns a reference. */
 static int close_and_unref(void *arg, void **result)
 {
     weft_generator *g = arg;
     int rc = weft_generator_close(g);
 
     (void)result;
-    if (rc && rc != WEFT_ECANCELLED) {
-        weft_report report = {
-            .message = "an error occurred during the closing of an asynchronous generator",
-            .code = rc,
-            .error = weft_error_current(),
-            .asyncgen = g};
-        weft_loop_call_exception_handler(loop_current(), &report);
-    }
+    report_closing(g, rc, weft_error_current());
     weft_generator_unref(g);
     return 0;
 }
 
+/* Closes one for who waits for that. Owns a reference. */
+static int close_for_others(void *arg, void **result)
+{
+    weft_generator *g = arg;
+    int rc = weft_generator_close(g);
+
+    (void)result;
+    weft_generator_unref(g);
+    return rc;
+}
+
 /* The task that was to close it never began. */
+static void drop_for_others(void *arg)
+{
+    weft_generator_unref(arg);
+}
+
+/* The same, and nobody else has it. */
 static void drop_given_up(void *arg)
 {
     weft_generator *g = arg;
@@ -158,8 +183,12 @@ static bool try_ref(weft_generator *g)
     return false;
 }
 
-/* A task for each generator of the list; how many could be made, 0 or -ENOMEM in *ret_rc. */
-static size_t start_closing(struct weft_loop *loop, weft_task **tasks, int *ret_rc)
+/*
+ * A task for each generator of the list, which has a reference, as the caller has from now on; how
+ * many could be made, 0 or -ENOMEM in *ret_rc.
+ */
+static size_t start_closing(struct weft_loop *loop, weft_task **tasks, weft_generator **generators,
+                            int *ret_rc)
 {
     size_t count = 0;
 
@@ -168,16 +197,30 @@ static size_t start_closing(struct weft_loop *loop, weft_task **tasks, int *ret_
         if (!g->left_over && (g->given_up || !try_ref(g)))
             continue;
         g->left_over = false;
-        weft_task_options options = {.name = g->name};
-        tasks[count] = weft_task_new(loop, close_and_unref, g, &options);
+        weft_task_options options = {.name = g->name, .arg_drop = drop_for_others};
+        tasks[count] = weft_task_new(loop, close_for_others, g, &options);
         if (!tasks[count]) {
             weft_generator_unref(g);
             *ret_rc = -ENOMEM;
             break;
         }
-        count++;
+        generators[count++] = weft_generator_ref(g);
     }
     return count;
+}
+
+/* Waits for all, then reports what went wrong with each, in order. */
+static int finish_closing(weft_task *const *tasks, weft_generator *const *generators, size_t count)
+{
+    int rc = weft_join(weft_gather(tasks, count, WEFT_RETURN_EXCEPTIONS), NULL);
+
+    for (size_t i = 0; i < count && !rc; i++) {
+        weft_error *error = NULL;
+        if (!weft_exception(tasks[i], &error) && error)
+            report_closing(generators[i], weft_error_code(error), error);
+        weft_error_unref(error);
+    }
+    return rc;
 }
 
 const struct generators_ops wf_generators_ops = {weft_loop_shutdown_asyncgens, drop_left_over};
@@ -197,15 +240,21 @@ int weft_loop_shutdown_asyncgens(weft_loop *loop)
     if (!count)
         return 0;
     weft_task **tasks = mem_alloc(count * sizeof(weft_task *));
-    if (!tasks)
-        return -ENOMEM;
-    size_t started = start_closing(loop, tasks, &rc);
-    for (size_t i = 0; i < started; i++) {
-        int waited = rc == WEFT_ECANCELLED ? rc : weft_await(tasks[i], NULL);
-        if (waited == WEFT_ECANCELLED)
-            rc = waited;
-        weft_unref(tasks[i]);
+    weft_generator **generators = mem_alloc(count * sizeof(weft_generator *));
+    if (tasks && generators) {
+        size_t started = start_closing(loop, tasks, generators, &rc);
+        int finished = finish_closing(tasks, generators, started);
+        rc = finished ? finished : rc;
+        for (size_t i = 0; i < started; i++) {
+            weft_unref(tasks[i]);
+            weft_generator_unref(generators[i]);
+        }
+    } else {
+        rc = -ENOMEM;
     }
-    mem_free(tasks, count * sizeof(weft_task *));
+    if (tasks)
+        mem_free(tasks, count * sizeof(weft_task *));
+    if (generators)
+        mem_free(generators, count * sizeof(weft_generator *));
     return rc;
 }

@@ -139,11 +139,11 @@ WEFT_API int weft_generator_yield(weft_generator *self, void *value, void **ret_
  * weft_loop_shutdown_asyncgens - close all generators that were started on the running loop and are
  * not finished, all at the same time, and wait for them
  *
- * An error of one is reported to the exception handler. weft_run() and the runner do this after the
- * tasks are over.
+ * Then the error of each that failed is reported to the exception handler. weft_run() and the runner
+ * do this after the tasks are over.
  *
  * Context:      a task of the loop
- * Cancellation: ends the wait
+ * Cancellation: cancels the closing of all, and returns when that has ended
  * Return:       0; WEFT_ECANCELLED; WEFT_ENOTASK; WEFT_EWRONGTHREAD for another loop; -ENOMEM
  * asyncio:      await loop.shutdown_asyncgens()
  */

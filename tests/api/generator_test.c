@@ -297,6 +297,57 @@ START_SIM(shutdown)
     return 0;
 }
 
+/* Yields once; takes so many seconds to end, and fails then. */
+static int ends_slowly(weft_generator *self, void *arg)
+{
+    int seconds = *(int *)arg;
+    weft_generator_yield(self, NULL, NULL);
+    weft_sleep(seconds);
+    trace("end%d", seconds);
+    return weft_fail(-EIO, "after %d", seconds);
+}
+
+static int trace_report(weft_loop *loop, const weft_report *report, void *arg)
+{
+    (void)loop;
+    trace("%s of %d", weft_error_message(report->error),
+          report->asyncgen == *(weft_generator **)arg ? 0 : 1);
+    return 0;
+}
+
+static int shut(void *arg, void **result)
+{
+    (void)result;
+    return weft_loop_shutdown_asyncgens(arg);
+}
+
+/* AGEN-23: errors are reported when all are closed, in the order in which they were started. A
+ * cancellation of who waits cancels what closes them. */
+START_SIM(shutdown_reports_at_the_end)
+{
+    weft_loop *loop = weft_get_running_loop();
+    for (int cut = 0; cut < 2; cut++) {
+        int seconds[] = {3, 1};
+        weft_generator *g[2];
+        for (int i = 0; i < 2; i++) {
+            g[i] = weft_generator_new(ends_slowly, &seconds[i], NULL);
+            ck_assert_int_eq(weft_generator_next(g[i], NULL), 0);
+        }
+        weft_loop_set_exception_handler(loop, trace_report, &g[0]);
+        weft_task *task = weft_create_task(shut, loop, NULL);
+        weft_sleep(2);
+        if (cut)
+            weft_cancel(task);
+        ck_assert_int_eq(weft_join(task, NULL), cut ? WEFT_ECANCELLED : 0);
+        ck_assert_trace(cut ? "end1 end3" : "end1 end3 after 3 of 0 after 1 of 1");
+        ck_assert_double_eq(weft_loop_time(loop), cut ? 5 : 3);
+        for (int i = 0; i < 2; i++)
+            weft_generator_unref(g[i]);
+        weft_loop_set_exception_handler(loop, report_record, NULL);
+    }
+    return 0;
+}
+
 static weft_generator *kept;
 
 COROUTINE(leaves_one)
@@ -409,6 +460,7 @@ int main(void)
     tcase_add_test(tests, nested);
     tcase_add_test(tests, except_blocks);
     tcase_add_test(tests, shutdown);
+    tcase_add_test(tests, shutdown_reports_at_the_end);
     tcase_add_test(tests, closed_with_the_run);
     tcase_add_test(tests, given_up_elsewhere);
     tcase_add_test(tests, loop_is_closed);
