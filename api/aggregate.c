@@ -5,16 +5,19 @@
 
 #include "api/aggregate.h"
 
+#include "runtime/sched/trace.h"
+
 _Static_assert(sizeof(struct compound_future) <= BLOCK_SMALL_BYTES, "it fits where a future does");
 
 struct weft_future *wf_compound_make(struct weft_loop *loop, const struct future_ops *ops,
                                      struct watch_set *set)
 {
     struct weft_loop *here = loop_current();
-    struct compound_future *f = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
+    enum block_class block = BLOCK_SMALL;
+    struct compound_future *f = trace_block_get(here, loop, &block);
     if (!f)
         return NULL;
-    plain_init(&f->future, loop, BLOCK_SMALL, future_bias(loop, here), 1);
+    plain_init(&f->future, loop, block, future_bias(loop, here), 1);
     f->future.base.kind = FUTURE_COMPOUND;
     f->future.ops = ops;
     f->set = set;

@@ -19,6 +19,7 @@
 #include "runtime/park.h"
 #include "runtime/sched/current_scope.h"
 #include "runtime/sched/future_ops.h"
+#include "runtime/sched/trace.h"
 #include "threadpool/executor.h"
 
 enum call_claim { CALL_OPEN, CALL_RUNNING, CALL_DROPPED, CALL_CANCELLED };
@@ -234,10 +235,11 @@ static struct call *call_make(struct weft_loop *loop, weft_executor *executor, w
                               void *arg, bool carries)
 {
     struct weft_loop *here = loop_current();
-    struct call *call = block_get(here ? &here->blocks : NULL, BLOCK_TASK);
+    enum block_class block = BLOCK_TASK;
+    struct call *call = trace_block_get(here, loop, &block);
     if (!call)
         return NULL;
-    plain_init(&call->future, loop, BLOCK_TASK, future_bias(loop, here), 2); /* C1 */
+    plain_init(&call->future, loop, block, future_bias(loop, here), 2); /* C1 */
     call->future.ops = loop ? &call_ops : &call_concurrent_ops;
     call->job =
         (struct pool_job){.run = call_run, .drop = call_drop, .name_of = (void *)(uintptr_t)fn};

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "runtime/sched/future_ops.h"
+#include "runtime/sched/trace.h"
 #include <weft/thread.h>
 
 struct mirror {
@@ -78,12 +79,13 @@ weft_future *weft_wrap_future(weft_future *future)
     }
     if (future_loop(future) == loop)
         return weft_ref(future);
-    struct mirror *mirror = block_get(&loop->blocks, BLOCK_TASK);
+    enum block_class block = BLOCK_TASK;
+    struct mirror *mirror = trace_block_get(loop, loop, &block);
     if (!mirror) {
         errno = ENOMEM;
         return NULL;
     }
-    plain_init(&mirror->future, loop, BLOCK_TASK, loop->bias, 2); /* M1 */
+    plain_init(&mirror->future, loop, block, loop->bias, 2); /* M1 */
     mirror->future.ops = &mirror_ops;
     mirror->told.run = mirror_told;
     mirror->waker.loop = loop;

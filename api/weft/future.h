@@ -206,6 +206,19 @@ WEFT_API int weft_remove_done_callback(weft_future *future, weft_done_callback f
 WEFT_API weft_loop *weft_future_get_loop(const weft_future *future);
 
 /**
+ * weft_future_get_source_traceback - where a future or task was made, if that was in debug mode
+ * @frames: filled with return addresses, the most recent call last
+ * @max:    room in @frames; at most 10 are kept
+ *
+ * Futures of no loop have none.
+ *
+ * Context: any thread
+ * Return:  how many; 0 outside debug mode; -EINVAL
+ * asyncio: Future._source_traceback
+ */
+WEFT_API int weft_future_get_source_traceback(const weft_future *future, void **frames, int max);
+
+/**
  * weft_future_format - the state as text: what it is, its outcome or what it waits for, its
  * callbacks
  * @buffer, @bytes: as in snprintf()

@@ -172,6 +172,8 @@ WEFT_API int weft_call_at_in(weft_loop *loop, weft_context *context, double when
 WEFT_API void weft_handle_cancel(weft_handle *handle);
 WEFT_API int weft_handle_cancelled(const weft_handle *handle); /* 1 after weft_handle_cancel() */
 WEFT_API double weft_handle_when(const weft_handle *handle); /* the deadline; NAN for one without */
+/* As weft_future_get_source_traceback(), of a handle. */
+WEFT_API int weft_handle_get_source_traceback(const weft_handle *handle, void **frames, int max);
 WEFT_API weft_handle *weft_handle_ref(weft_handle *handle);
 WEFT_API void weft_handle_unref(weft_handle *handle); /* NULL is allowed */
 
@@ -189,8 +191,24 @@ WEFT_API int weft_loop_add_writer(weft_loop *loop, int fd, weft_callback fn, voi
 WEFT_API int weft_loop_remove_reader(weft_loop *loop, int fd); /* 1 if there was one, else 0 */
 WEFT_API int weft_loop_remove_writer(weft_loop *loop, int fd); /* 1 if there was one, else 0 */
 
+/**
+ * weft_loop_set_debug - switch debug mode on or off
+ *
+ * In debug mode a registration from a wrong thread is refused; a step of a task, or a callback, that
+ * took weft_loop_set_slow_callback_duration() causes one report; and futures, tasks and handles
+ * record where they were made, which reports about them show. Switched off, all of that ends at once.
+ *
+ * Context: loop; elsewhere it counts from the loop's next look at more than its queue
+ * Return:  0; -EINVAL
+ * asyncio: loop.set_debug(on)
+ */
 WEFT_API int weft_loop_set_debug(weft_loop *loop, int on);
-WEFT_API int weft_loop_get_debug(const weft_loop *loop);
+WEFT_API int weft_loop_get_debug(const weft_loop *loop); /* 1 or 0. Any thread */
+
+/* How long, by the loop's clock, is too long for a step in debug mode; seconds, 0.1 at first. 0 or
+ * -EINVAL. Loop. asyncio: loop.slow_callback_duration */
+WEFT_API int weft_loop_set_slow_callback_duration(weft_loop *loop, double seconds);
+WEFT_API double weft_loop_get_slow_callback_duration(const weft_loop *loop);
 
 /* What is known about a failure that has no caller. Entries that do not apply are NULL or 0. */
 typedef struct weft_report {
@@ -202,6 +220,9 @@ typedef struct weft_report {
     weft_handle *handle;
     weft_generator *asyncgen;           /* borrowed: the asynchronous generator that it is about */
     const struct weft_report *original; /* the report whose handler failed */
+    void *const *source_traceback;      /* debug mode: the calls that the future, task or handle was
+                                           made in, return addresses, the most recent one last */
+    int source_traceback_count;
 } weft_report;
 
 /* Gets every report of the loop, in the thread that makes it, and in a copy of the context of the

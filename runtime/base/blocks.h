@@ -8,6 +8,8 @@
 #ifndef WEFT_RUNTIME_BASE_BLOCKS_H
 #define WEFT_RUNTIME_BASE_BLOCKS_H
 
+#include <stdbool.h>
+
 #include "runtime/base/mem.h"
 #include "runtime/base/sanitizer.h"
 
@@ -15,6 +17,8 @@ enum block_class {
     BLOCK_LINE,  /* timers of sleeping tasks */
     BLOCK_SMALL, /* futures, handles */
     BLOCK_TASK,
+    BLOCK_SMALL_TRACED, /* the same with room behind it, for debug mode */
+    BLOCK_TASK_TRACED,
     BLOCK_CLASSES
 };
 
@@ -32,6 +36,9 @@ enum block_class {
 #define BLOCK_TASK_BYTES 256u
 #endif
 
+/* What debug mode adds to a block. */
+#define BLOCK_TRACE_BYTES 128u
+
 struct block {
     struct block *next;
 };
@@ -43,9 +50,11 @@ struct block_cache {
 
 static inline size_t block_bytes(enum block_class class)
 {
-    return class == BLOCK_LINE    ? BLOCK_LINE_BYTES
-           : class == BLOCK_SMALL ? BLOCK_SMALL_BYTES
-                                  : BLOCK_TASK_BYTES;
+    return class == BLOCK_LINE           ? BLOCK_LINE_BYTES
+           : class == BLOCK_SMALL        ? BLOCK_SMALL_BYTES
+           : class == BLOCK_SMALL_TRACED ? BLOCK_SMALL_BYTES + BLOCK_TRACE_BYTES
+           : class == BLOCK_TASK_TRACED  ? BLOCK_TASK_BYTES + BLOCK_TRACE_BYTES
+                                         : BLOCK_TASK_BYTES;
 }
 
 /* A free block; NULL: none is kept. */
@@ -79,17 +88,28 @@ static inline void block_put(struct block_cache *cache, enum block_class class, 
     cache->count[class]++;
 }
 
+static inline void block_list_free(struct block_cache *cache, enum block_class class)
+{
+    while (cache->free[class]) {
+        struct block *block = cache->free[class];
+        cache->free[class] = block->next;
+        mem_free_line(block, block_bytes(class));
+    }
+    cache->count[class] = 0;
+}
+
 /* Gives every block back. */
 static inline void block_cache_fini(struct block_cache *cache)
 {
-    for (unsigned class = 0; class < BLOCK_CLASSES; class ++) {
-        while (cache->free[class]) {
-            struct block *block = cache->free[class];
-            cache->free[class] = block->next;
-            mem_free_line(block, block_bytes((enum block_class) class));
-        }
-        cache->count[class] = 0;
-    }
+    for (unsigned class = 0; class < BLOCK_CLASSES; class ++)
+        block_list_free(cache, (enum block_class) class);
+}
+
+/* From here on no block of the class is kept, so that there is none to reuse; or they are again. */
+static inline void block_cache_bypass(struct block_cache *cache, enum block_class class, bool on)
+{
+    block_list_free(cache, class);
+    cache->count[class] = on ? BLOCK_KEEP_MAX : 0;
 }
 
 #endif

@@ -13,6 +13,14 @@ void wf_watcher_ready(struct weft_loop *loop, void *watcher);
 /* The scope that a handle's callback runs in. */
 const struct scope *wf_handle_scope(const weft_handle *handle);
 
+/* Whose entry in the ready queue it is: a handle, or a done callback (what it calls); else NULL. */
+weft_handle *wf_handle_of(struct runnable *r);
+weft_done_callback wf_callback_fn(const struct runnable *r);
+
+/* What a handle calls, and where it was made (NULL: unknown). */
+weft_callback wf_handle_fn(const weft_handle *handle);
+const struct trace *wf_handle_trace(const weft_handle *handle);
+
 /* The loop is being closed: the watcher is given back. */
 void wf_watcher_drop(struct weft_loop *loop, void *watcher);
 

@@ -15,6 +15,7 @@
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/task_ops.h"
+#include "runtime/sched/trace.h"
 
 char wf_outcome_marks[4];
 
@@ -41,10 +42,11 @@ void wf_outcome_barrier(void)
 struct weft_future *wf_future_make(struct weft_loop *loop)
 {
     struct weft_loop *here = loop_current();
-    struct plain_future *f = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
+    enum block_class block = BLOCK_SMALL;
+    struct plain_future *f = trace_block_get(here, loop, &block);
     if (unlikely(!f))
         return NULL;
-    plain_init(f, loop, BLOCK_SMALL, future_bias(loop, here), 1);
+    plain_init(f, loop, block, future_bias(loop, here), 1);
     return &f->base;
 }
 

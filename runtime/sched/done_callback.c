@@ -169,6 +169,11 @@ static bool is_callback(const struct runnable *r)
     return r->run == callback_run || r->run == callback_run_here;
 }
 
+weft_done_callback wf_callback_fn(const struct runnable *r)
+{
+    return is_callback(r) ? container_of(r, const struct done_callback, ready)->fn : NULL;
+}
+
 void wf_callback_hold(struct runnable *r)
 {
     if (!is_callback(r))

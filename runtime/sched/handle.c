@@ -14,6 +14,7 @@
 #include "runtime/sched/current_scope.h"
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
+#include "runtime/sched/trace.h"
 
 struct weft_handle {
     struct loop_timer
@@ -27,6 +28,7 @@ struct weft_handle {
     bool timed;
     bool watching; /* the poller calls it again and again */
     bool queued;   /* H2 */
+    uint8_t block; /* enum block_class */
 };
 _Static_assert(sizeof(struct weft_handle) <= BLOCK_SMALL_BYTES, "a handle is a small block");
 
@@ -41,7 +43,7 @@ weft_handle *weft_handle_ref(weft_handle *handle)
 static void handle_free(weft_handle *handle)
 {
     struct weft_loop *here = loop_current();
-    block_put(here ? &here->blocks : NULL, BLOCK_SMALL, handle);
+    block_put(here ? &here->blocks : NULL, (enum block_class)handle->block, handle);
 }
 
 static __attribute__((noinline)) void handle_free_with_scope(weft_handle *handle)
@@ -106,11 +108,33 @@ const struct scope *wf_handle_scope(const weft_handle *handle)
     return &handle->scope;
 }
 
+weft_handle *wf_handle_of(struct runnable *r)
+{
+    return r->run == handle_run ? container_of(r, struct weft_handle, timer.fire) : NULL;
+}
+
+weft_callback wf_handle_fn(const weft_handle *handle)
+{
+    return handle->fn;
+}
+
+const struct trace *wf_handle_trace(const weft_handle *handle)
+{
+    return trace_in(handle, (enum block_class)handle->block);
+}
+
+int weft_handle_get_source_traceback(const weft_handle *handle, void **frames, int max)
+{
+    return handle && frames && max >= 0 ? wf_trace_copy(wf_handle_trace(handle), frames, max)
+                                        : -EINVAL;
+}
+
 static weft_handle *handle_make(struct weft_loop *loop, weft_context *context, weft_callback fn,
                                 void *arg)
 {
     struct weft_loop *here = loop_current();
-    weft_handle *handle = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
+    enum block_class block = BLOCK_SMALL;
+    weft_handle *handle = trace_block_get(here, loop, &block);
     if (!handle)
         return NULL;
     handle->timer.timer = (struct timer){0};
@@ -122,6 +146,7 @@ static weft_handle *handle_make(struct weft_loop *loop, weft_context *context, w
     atomic_init(&handle->refs, 1);
     atomic_init(&handle->cancelled, false);
     handle->timed = handle->watching = handle->queued = false;
+    handle->block = (uint8_t)block;
     return handle;
 }
 
@@ -133,7 +158,7 @@ static int handle_register(struct weft_loop *loop, weft_context *context, weft_c
         return -EINVAL;
     if (loop_is_closed(loop))
         return WEFT_ELOOPCLOSED;
-    if (unlikely(loop->debug) && !any_thread && loop_is_elsewhere(loop))
+    if (unlikely(loop_is_debug(loop)) && !any_thread && loop_is_elsewhere(loop))
         return WEFT_EWRONGTHREAD;
     *ret_handle = handle_make(loop, context, fn, arg);
     return *ret_handle ? 0 : -ENOMEM;

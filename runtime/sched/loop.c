@@ -12,6 +12,7 @@
 #include "runtime/base/likely.h"
 #include "runtime/sched/all_tasks.h"
 #include "runtime/sched/callback.h"
+#include "runtime/sched/debug.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/idle_wait.h"
 #include "runtime/sched/limit.h"
@@ -175,6 +176,8 @@ static bool loop_turn(struct weft_loop *loop)
         loop->poller.watched || loop->stopping ? 0 : loop->ready.steps + LOOP_SLOW_STEPS;
     if (!ready_is_empty(loop))
         ready_begin_turn(&loop->ready, 0);
+    if (unlikely(loop_is_debug(loop) || loop->tracing))
+        wf_debug_turn(loop);
     return true;
 }
 
@@ -187,11 +190,15 @@ static void loop_flow(struct weft_loop *loop)
         if (!r)
             r = ready_next(loop);
         if (!r) {
+            if (unlikely(debug_has_step(loop))) {
+                wf_debug_step(loop);
+                continue;
+            }
             if (!loop_turn(loop))
                 break;
-            if (ready_is_empty(loop)) /* stopped with nothing to run */
-                continue;
             r = ready_next(loop);
+            if (!r) /* stopped with nothing to run, or in debug mode */
+                continue;
         }
         r->run(r, loop);
     }
@@ -200,6 +207,7 @@ static void loop_flow(struct weft_loop *loop)
         loop->handed = NULL;
     }
     ready_end_turn(&loop->ready);
+    loop->split_end = 0;
 }
 
 /* A run, in the frame of who asked for it. */
@@ -319,19 +327,6 @@ int weft_loop_is_closed(const weft_loop *loop)
 double weft_loop_time(const weft_loop *loop)
 {
     return loop ? clock_seconds(loop_now_ns(loop)) : (double)NAN;
-}
-
-int weft_loop_set_debug(weft_loop *loop, int on)
-{
-    if (!loop)
-        return -EINVAL;
-    loop->debug = on != 0;
-    return 0;
-}
-
-int weft_loop_get_debug(const weft_loop *loop)
-{
-    return loop && loop->debug;
 }
 
 /* The owner counts plainly: another thread reads each counter as it is at some moment. */

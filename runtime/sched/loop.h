@@ -102,9 +102,9 @@ struct weft_loop {
     uint64_t started;
     uint8_t stack_class;
     bool virtual_clock;
-    bool stopping; /* stop() was called */
-    bool turned;   /* a turn has begun since the run began */
-    bool debug;
+    bool stopping;         /* stop() was called */
+    bool turned;           /* a turn has begun since the run began */
+    bool tracing;          /* debug mode is in force: what is made records where (debug.c) */
     int fatal;             /* a fatal error ends the run at once */
     uint32_t bias;         /* enum outcome_bias that its futures begin with */
     uint32_t shared_turns; /* so many slow looks until they begin biased again */
@@ -127,6 +127,8 @@ struct weft_loop {
     uint64_t polls, parks, stolen;
     weft_exception_handler handler;
     void *handler_arg;
+    uint64_t split_end;   /* in debug mode: the turn's real end (debug.c); else not above `steps` */
+    int64_t slow_step_ns; /* a step that takes so long is reported in debug mode */
     weft_callback idle_fn; /* virtual.c */
     void *idle_arg;
     struct weft_loop *next_free; /* in the list of loops that nobody uses */
@@ -136,6 +138,7 @@ struct weft_loop {
     _Atomic uint8_t running; /* enum loop_running; written as occupy.h says; read by anybody */
     _Atomic bool closed;     /* written by the closing thread; read by anybody */
     _Atomic bool revoked;    /* written by revokers: a future of ours was shared */
+    _Atomic bool debug;      /* debug mode was asked for; written by who sets it, read by anybody */
 
     alignas(CACHE_LINE) struct inbox inbox;     /* pushed to by any thread */
     alignas(CACHE_LINE) struct parking parking; /* written by wakers, only when the loop sleeps */
@@ -279,6 +282,12 @@ bool wf_loop_post(struct weft_loop *loop, struct runnable *r);
 /* Any thread, after publishing work with a seq_cst read-modify-write: wakes the loop if it sleeps.
  */
 void wf_loop_wake(struct weft_loop *loop);
+
+/* Relaxed: a wish that others need not see at once. */
+static inline bool loop_is_debug(const struct weft_loop *loop)
+{
+    return atomic_load_explicit(&loop->debug, memory_order_relaxed);
+}
 
 /* Whether another thread runs the loop: a look, which may be outdated at once. */
 static inline bool loop_is_elsewhere(const struct weft_loop *loop)

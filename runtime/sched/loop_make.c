@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "runtime/sched/debug.h"
 #include "runtime/sched/fork.h"
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/loop_life.h"
@@ -113,7 +114,7 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->stack_class = (uint8_t) class;
     loop->virtual_clock = options && options->clock == WEFT_CLOCK_VIRTUAL;
     loop->stopping = loop->turned = false;
-    loop->debug = options && options->debug ? options->debug > 0 : debug && *debug;
+    wf_debug_init(loop, options && options->debug ? options->debug > 0 : debug && *debug);
     loop->fatal = 0;
     loop->bias = wf_outcome_barrier_works() ? BIAS_OWNER : BIAS_SHARED;
     loop->shared_turns = 0;

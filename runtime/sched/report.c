@@ -13,6 +13,7 @@
 #include "runtime/sched/current_scope.h"
 #include "runtime/sched/frames_text.h"
 #include "runtime/sched/occupy.h"
+#include "runtime/sched/trace.h"
 
 int weft_loop_set_exception_handler(weft_loop *loop, weft_exception_handler handler, void *arg)
 {
@@ -60,6 +61,10 @@ static void report_write(FILE *file, const weft_report *report, const char *inde
     if (report->task && report->task != report->future) {
         weft_future_format(report->task, text, sizeof(text));
         fprintf(file, "%s  task: %s\n", indent, text);
+    }
+    if (report->source_traceback_count > 0) {
+        fprintf(file, "%s  created at (most recent call last):\n", indent);
+        wf_frames_print(file, indent, report->source_traceback, report->source_traceback_count);
     }
     if (report->error)
         error_write(file, report->error, indent);
@@ -157,12 +162,17 @@ void weft_loop_call_exception_handler(weft_loop *loop, const weft_report *report
 void wf_report_in(const struct scope *where, struct weft_loop *loop, const char *message, int code,
                   weft_error *error, weft_future *future, weft_handle *handle)
 {
+    const struct trace *trace = future   ? trace_in(future, (enum block_class)future->block)
+                                : handle ? wf_handle_trace(handle)
+                                         : NULL;
     weft_report report = {.message = message,
                           .code = code,
                           .error = error,
                           .future = future,
                           .task = future && future_is_task(future) ? future : NULL,
-                          .handle = handle};
+                          .handle = handle,
+                          .source_traceback = trace ? trace->frames : NULL, /* DBG-07 */
+                          .source_traceback_count = trace ? trace->count : 0};
     report_call(loop, &report, where);
 }
 

@@ -127,7 +127,8 @@ static int start_loop_locked(struct weft_runtime *rt, unsigned index)
         return rc;
     loop->handler = first->handler;
     loop->handler_arg = first->handler_arg;
-    loop->debug = first->debug;
+    weft_loop_set_debug(loop, loop_is_debug(first));
+    loop->slow_step_ns = first->slow_step_ns;
     wf_runtime_join(&rt->runtime, loop, index);
     rc = sys_thread_create(&rt->threads[index], loop_thread, loop);
     if (rc) {
@@ -195,7 +196,7 @@ static int runner_make(weft_runner *runner)
         return rc;
     }
     if (o->debug)
-        loop->debug = o->debug > 0;
+        weft_loop_set_debug(loop, o->debug > 0);
     wf_runtime_join(&rt->runtime, loop, 0);
     rt->runtime.loops_started = 1;
     if (!o->loop_factory) {

@@ -13,6 +13,7 @@
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/runtime.h"
 #include "runtime/sched/scheduler.h"
+#include "runtime/sched/trace.h"
 
 _Static_assert(sizeof(struct task) <= BLOCK_TASK_BYTES, "a task is four cache lines");
 
@@ -37,10 +38,10 @@ void wf_task_drop_name(struct task *task)
 }
 
 /* All but the name and the context. Two references: the maker's and, until it is done, the loop's (T4). */
-static inline void task_init(struct task *task, struct weft_loop *loop, uint32_t bias,
-                             uint8_t stack_class, weft_coroutine fn, void *arg)
+static inline void task_init(struct task *task, struct weft_loop *loop, enum block_class block,
+                             uint32_t bias, uint8_t stack_class, weft_coroutine fn, void *arg)
 {
-    future_init(&task->future, loop, FUTURE_TASK, BLOCK_TASK, bias, 2);
+    future_init(&task->future, loop, FUTURE_TASK, block, bias, 2);
     if (loop)
         birth_init_bound(&task->birth, loop);
     else
@@ -64,19 +65,20 @@ struct task *wf_task_make(struct weft_loop *loop, struct weft_loop *model, weft_
         errno = EINVAL;
         return NULL;
     }
-    struct task *task = block_get(here ? &here->blocks : NULL, BLOCK_TASK);
+    enum block_class block = BLOCK_TASK;
+    struct task *task = trace_block_get(here, model, &block);
     if (!task) {
         errno = ENOMEM;
         return NULL;
     }
-    task_init(task, loop, future_bias(loop, here), (uint8_t) class, fn, arg);
+    task_init(task, loop, block, future_bias(loop, here), (uint8_t) class, fn, arg);
     scope_init(&task->scope, options ? options->context : NULL, scope_current_at(here));
     if (options) {
         task->arg_drop = options->arg_drop;
         task->future.drop = options->result_drop;
         if (options->name && wf_task_set_name(task, options->name)) {
             scope_fini(&task->scope);
-            block_put(here ? &here->blocks : NULL, BLOCK_TASK, task);
+            block_put(here ? &here->blocks : NULL, block, task);
             errno = ENOMEM;
             return NULL;
         }
@@ -91,7 +93,7 @@ void wf_task_unmake(struct task *task)
     struct weft_loop *here = loop_current();
     wf_task_drop_name(task);
     scope_fini(&task->scope);
-    block_put(here ? &here->blocks : NULL, BLOCK_TASK, task);
+    block_put(here ? &here->blocks : NULL, (enum block_class)task->future.block, task);
 }
 
 /* A task made on another thread arrives at its loop. */
@@ -183,7 +185,7 @@ weft_task *weft_create_task(weft_coroutine fn, void *arg, const weft_task_option
     struct task *task = block_reuse(&loop->blocks, BLOCK_TASK);
     if (unlikely(!task))
         return task_create_slow(fn, arg, options);
-    task_init(task, loop, loop->bias, loop->stack_class, fn, arg);
+    task_init(task, loop, BLOCK_TASK, loop->bias, loop->stack_class, fn, arg);
     task->scope.word = 0;
     task->number = loop->number_next++;
     task_enlist(loop, task);

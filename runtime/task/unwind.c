@@ -28,9 +28,8 @@ __attribute__((no_sanitize("address"))) static inline struct link link_at(uintpt
 }
 
 __attribute__((no_sanitize("address"))) int
-wf_unwind_from(const void *from, const struct stack *stack, void **frames, int max)
+wf_unwind_between(const void *from, uintptr_t low, uintptr_t high, void **frames, int max)
 {
-    uintptr_t low = (uintptr_t)wf_stack_limit(stack), high = (uintptr_t)stack_top(stack);
     uintptr_t frame = (uintptr_t)from;
     int count = 0;
 
@@ -45,6 +44,12 @@ wf_unwind_from(const void *from, const struct stack *stack, void **frames, int m
         frame = link.outer;
     }
     return count;
+}
+
+int wf_unwind_from(const void *from, const struct stack *stack, void **frames, int max)
+{
+    return wf_unwind_between(from, (uintptr_t)wf_stack_limit(stack), (uintptr_t)stack_top(stack),
+                             frames, max);
 }
 
 int wf_unwind(const struct context *context, const struct stack *stack, void **frames, int max)

@@ -12,6 +12,9 @@
  */
 int wf_unwind_from(const void *frame, const struct stack *stack, void **frames, int max);
 
+/* The same for a frame on any stack with these bounds. Async-signal-safe, as is the one before. */
+int wf_unwind_between(const void *frame, uintptr_t low, uintptr_t high, void **frames, int max);
+
 /* At most max addresses, newest first, by frame pointers, from inside this stack only. Returns how
  * many. */
 int wf_unwind(const struct context *context, const struct stack *stack, void **frames, int max);
