@@ -210,6 +210,22 @@ WEFT_API int weft_loop_get_debug(const weft_loop *loop); /* 1 or 0. Any thread *
 WEFT_API int weft_loop_set_slow_callback_duration(weft_loop *loop, double seconds);
 WEFT_API double weft_loop_get_slow_callback_duration(const weft_loop *loop);
 
+/**
+ * weft_loop_set_watchdog - have stalls reported while they last
+ * @seconds: a step of a task, or a callback, that takes so long by the real clock is reported once,
+ *           with its thread's calls; 0: one second in debug mode, unless the clock is virtual, and
+ *           otherwise not at all (this is how a loop begins); less: not at all
+ *
+ * Counts from the loop's next run on. The report goes to the exception handler from a thread of its
+ * own, which lives while there are such runs. The calls are found out by a signal (SIGURG) to the
+ * loop's thread: a sleep of the system that the thread is in may end early with EINTR. Once for each
+ * stall; a loop that waits does not stall.
+ *
+ * Context: loop
+ * Return:  0; -EINVAL
+ */
+WEFT_API int weft_loop_set_watchdog(weft_loop *loop, double seconds);
+
 /* What is known about a failure that has no caller. Entries that do not apply are NULL or 0. */
 typedef struct weft_report {
     const char *message;
@@ -223,6 +239,8 @@ typedef struct weft_report {
     void *const *source_traceback;      /* debug mode: the calls that the future, task or handle was
                                            made in, return addresses, the most recent one last */
     int source_traceback_count;
+    void *const *stack; /* of a stall: the calls that its thread is in, in the same way */
+    int stack_count;
 } weft_report;
 
 /* Gets every report of the loop, in the thread that makes it, and in a copy of the context of the

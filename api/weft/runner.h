@@ -24,6 +24,7 @@ typedef struct weft_runner_options {
                                 WEFT_CLOCK=virtual in the environment asks for it too: so a test
                                 of a program that sleeps need not wait */
     int debug;               /* > 0: on, < 0: off, 0: as WEFT_DEBUG in the environment says */
+    double watchdog;         /* as weft_loop_set_watchdog(), for all loops */
     double shutdown_timeout; /* seconds that close waits for pool threads; 0: 300 */
     weft_loop *(*loop_factory)(void *arg); /* makes the first loop; called once */
     void *loop_factory_arg;

@@ -12,6 +12,7 @@
 
 #include "runtime/sched/loop.h"
 #include "runtime/sched/signal.h"
+#include "runtime/sched/watchdog.h"
 #include "runtime/task/stack_overflow.h"
 
 static pthread_once_t watched = PTHREAD_ONCE_INIT;
@@ -23,10 +24,12 @@ static void before_fork(void)
     wf_overflow_lock();
     wf_stack_lock();
     wf_signals_lock();
+    wf_watchdog_lock();
 }
 
 static void after_fork_in_parent(void)
 {
+    wf_watchdog_unlock();
     wf_signals_unlock();
     wf_stack_unlock();
     wf_overflow_unlock();
@@ -37,6 +40,7 @@ static void after_fork_in_child(void)
 {
     wf_loop_memory_forget();
     wf_signals_forget();
+    wf_watchdog_forget();
     after_fork_in_parent();
     wf_loop_forget();
 }

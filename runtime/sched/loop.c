@@ -23,6 +23,7 @@
 #include "runtime/sched/scheduler.h"
 #include "runtime/sched/task_ops.h"
 #include "runtime/sched/virtual.h"
+#include "runtime/sched/watchdog.h"
 #include "runtime/task/stack_overflow.h"
 
 #define SHARED_TURNS 256u
@@ -132,7 +133,9 @@ static void loop_idle(struct weft_loop *loop)
     }
     if (loop->idle_fn && wf_loop_is_stuck(loop, next_ns) && wf_loop_call_idle(loop))
         return;
+    watchdog_wait(loop);
     wf_idle_wait(loop, loop->virtual_clock ? CLOCK_NEVER : next_ns);
+    watchdog_wait(loop);
 }
 
 /*
@@ -213,6 +216,7 @@ static void loop_flow(struct weft_loop *loop)
 /* A run, in the frame of who asked for it. */
 struct run {
     struct overflow_thread overflow;
+    struct watched watched;
 };
 
 static int run_begin(struct weft_loop *loop, struct run *run)
@@ -226,9 +230,10 @@ static int run_begin(struct weft_loop *loop, struct run *run)
         return WEFT_ELOOPCLOSED;
     }
     /* Without it an overflow still ends the process at the guard, only with no message. */
-    (void)wf_overflow_thread_init(&run->overflow);
+    bool ready_for_signals = !wf_overflow_thread_init(&run->overflow);
     wf_loop_running = loop;
     context_init_thread(&loop->context);
+    wf_watchdog_begin(&run->watched, ready_for_signals ? loop : NULL);
     loop->turned = false;
     loop_attend(loop);
     return 0;
@@ -246,6 +251,7 @@ static int run_flow(struct weft_loop *loop)
 
 static void run_end(struct weft_loop *loop, struct run *run)
 {
+    wf_watchdog_end(&run->watched);
     context_fini_thread(&loop->context);
     wf_loop_running = NULL;
     wf_overflow_thread_fini(&run->overflow);

@@ -128,6 +128,7 @@ struct weft_loop {
     weft_exception_handler handler;
     void *handler_arg;
     uint64_t split_end;   /* in debug mode: the turn's real end (debug.c); else not above `steps` */
+    int64_t watchdog_ns;  /* the longest step; 0: the default, < 0: no watchdog */
     int64_t slow_step_ns; /* a step that takes so long is reported in debug mode */
     weft_callback idle_fn; /* virtual.c */
     void *idle_arg;
@@ -138,6 +139,7 @@ struct weft_loop {
     _Atomic uint8_t running; /* enum loop_running; written as occupy.h says; read by anybody */
     _Atomic bool closed;     /* written by the closing thread; read by anybody */
     _Atomic bool revoked;    /* written by revokers: a future of ours was shared */
+    _Atomic uint32_t waits;  /* odd while it waits; written by its thread, read by the watchdog */
     _Atomic bool debug;      /* debug mode was asked for; written by who sets it, read by anybody */
 
     alignas(CACHE_LINE) struct inbox inbox;     /* pushed to by any thread */

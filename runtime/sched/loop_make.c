@@ -114,6 +114,8 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->stack_class = (uint8_t) class;
     loop->virtual_clock = options && options->clock == WEFT_CLOCK_VIRTUAL;
     loop->stopping = loop->turned = false;
+    loop->watchdog_ns = 0;
+    atomic_store_explicit(&loop->waits, 0, memory_order_relaxed);
     wf_debug_init(loop, options && options->debug ? options->debug > 0 : debug && *debug);
     loop->fatal = 0;
     loop->bias = wf_outcome_barrier_works() ? BIAS_OWNER : BIAS_SHARED;

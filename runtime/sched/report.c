@@ -66,6 +66,10 @@ static void report_write(FILE *file, const weft_report *report, const char *inde
         fprintf(file, "%s  created at (most recent call last):\n", indent);
         wf_frames_print(file, indent, report->source_traceback, report->source_traceback_count);
     }
+    if (report->stack_count > 0) {
+        fprintf(file, "%s  running (most recent call last):\n", indent);
+        wf_frames_print(file, indent, report->stack, report->stack_count);
+    }
     if (report->error)
         error_write(file, report->error, indent);
     else if (report->code)

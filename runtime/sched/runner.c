@@ -63,7 +63,7 @@ int weft_runner_init(weft_runner *runner, const weft_runner_options *options)
     if (!options)
         options = &defaults;
     if (!runner || options->loops < 0 || options->loops > RUNTIME_LOOPS_MAX ||
-        options->max_threads < 0 || !(options->shutdown_timeout >= 0) ||
+        options->max_threads < 0 || !(options->shutdown_timeout >= 0) || isnan(options->watchdog) ||
         (options->clock != WEFT_CLOCK_MONOTONIC && options->clock != WEFT_CLOCK_VIRTUAL) ||
         (options->clock == WEFT_CLOCK_VIRTUAL && options->loops > 1) ||
         wf_stack_class_for(options->stack_bytes ? options->stack_bytes : 1) == STACK_CLASSES)
@@ -129,6 +129,7 @@ static int start_loop_locked(struct weft_runtime *rt, unsigned index)
     loop->handler_arg = first->handler_arg;
     weft_loop_set_debug(loop, loop_is_debug(first));
     loop->slow_step_ns = first->slow_step_ns;
+    loop->watchdog_ns = first->watchdog_ns;
     wf_runtime_join(&rt->runtime, loop, index);
     rc = sys_thread_create(&rt->threads[index], loop_thread, loop);
     if (rc) {
@@ -197,6 +198,8 @@ static int runner_make(weft_runner *runner)
     }
     if (o->debug)
         weft_loop_set_debug(loop, o->debug > 0);
+    if (o->watchdog != 0)
+        weft_loop_set_watchdog(loop, o->watchdog);
     wf_runtime_join(&rt->runtime, loop, 0);
     rt->runtime.loops_started = 1;
     if (!o->loop_factory) {
