@@ -161,14 +161,18 @@ int weft_wait_for(weft_future *future, double timeout, void **ret_result)
         return -EINVAL;
     if (unlikely(timeout <= 0))
         return without_time(loop, task, future, ret_result);
-    if (timeout == WEFT_FOREVER || future_is_done(future) || unlikely(future == &task->future))
+    if (future_is_done(future) || unlikely(future == &task->future))
         return weft_await(future, ret_result);
 
+    /* One await for both, with a limit or without: a place more to resume at is a return more that
+     * the processor predicts wrong (await.h). */
     struct limit limit;
+    bool limited = timeout != WEFT_FOREVER;
     int cancelling = task->cancelling;
-    limit_begin(loop, task, &limit, timeout);
+    if (limited)
+        limit_begin(loop, task, &limit, timeout);
     int rc = await(loop, task, future, ret_result);
-    if (likely(!limit_end(loop, &limit)))
+    if (!limited || likely(!limit_end(loop, &limit)))
         return rc;
     /* Our own request goes back; if others asked as well, it stays a cancellation (TMO-18). */
     if (weft_uncancel(&task->future) <= cancelling && rc == WEFT_ECANCELLED)

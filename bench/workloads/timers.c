@@ -17,27 +17,25 @@
 
 enum { SLEEPERS = 200000 };
 
-struct limited_game {
+/* One of two players. Both run one function, as in pingpong.c; only the first has a limit. */
+struct limited_player {
+    struct channel *in, *out;
     uint64_t rounds;
-    struct channel there, back;
+    double limit;
+    bool begins;
 };
 
-static int limited_pong(void *arg, void **result)
+static int play_limited_side(void *arg, void **result)
 {
     (void)result;
-    struct limited_game *game = arg;
-    for (uint64_t i = 0; i < game->rounds; i++)
-        channel_send(&game->back, channel_receive(&game->there));
-    return 0;
-}
-
-static int limited_ping(void *arg, void **result)
-{
-    (void)result;
-    struct limited_game *game = arg;
-    for (uint64_t i = 0; i < game->rounds; i++) {
-        channel_send(&game->there, (void *)(uintptr_t)i);
-        require((uintptr_t)channel_receive_within(&game->back, LIMIT_SECONDS) == i);
+    struct limited_player *player = arg;
+    for (uint64_t i = 0; i < player->rounds; i++) {
+        if (player->begins)
+            channel_send(player->out, (void *)(uintptr_t)i);
+        void *item = channel_receive_within(player->in, player->limit);
+        require((uintptr_t)item == i);
+        if (!player->begins)
+            channel_send(player->out, item);
     }
     return 0;
 }
@@ -45,11 +43,13 @@ static int limited_ping(void *arg, void **result)
 static void play_limited(uint64_t n, void *arg)
 {
     (void)arg;
-    struct limited_game game = {.rounds = n};
-    weft_task *pong = weft_create_task(limited_pong, &game, NULL);
-    weft_task *ping = weft_create_task(limited_ping, &game, NULL);
-    require(weft_join(ping, NULL) == 0);
-    require(weft_join(pong, NULL) == 0);
+    struct channel there = {0}, back = {0};
+    struct limited_player ping = {&back, &there, n, LIMIT_SECONDS, true};
+    struct limited_player pong = {&there, &back, n, WEFT_FOREVER, false};
+    weft_task *second = weft_create_task(play_limited_side, &pong, NULL);
+    weft_task *first = weft_create_task(play_limited_side, &ping, NULL);
+    require(weft_join(first, NULL) == 0);
+    require(weft_join(second, NULL) == 0);
 }
 
 struct sleeper {

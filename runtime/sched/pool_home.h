@@ -11,9 +11,8 @@
 #define WEFT_RUNTIME_SCHED_POOL_HOME_H
 
 #include <stdbool.h>
-#include <stdint.h>
-
 #include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/base/atomic.h"
 
