@@ -8,7 +8,7 @@ BENCH_PACKAGES=(libbenchmark-dev)
 # The switch for aarch64 is cross-compiled and run under qemu-user; gdb unwinds through it.
 TEST_PACKAGES=(check libbenchmark-dev valgrind libc6-dbg clang gdb
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
-LINT_PACKAGES=(git clang clang-tidy clang-format cppcheck shellcheck
+LINT_PACKAGES=(git python3 clang clang-tidy clang-format cppcheck shellcheck
     check libbenchmark-dev valgrind)
 
 # Installs those of the packages that are missing. With none missing: no network, a few

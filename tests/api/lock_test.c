@@ -102,6 +102,49 @@ START_SIM(cancelled_line)
     return 0;
 }
 
+COROUTINE(releases)
+{
+    return weft_lock_release(&lock);
+}
+
+/* LOCK-09: it has no owner: another task may give it back, and who takes it twice waits. */
+START_SIM(no_owner)
+{
+    ck_assert_int_eq(weft_lock_acquire(&lock), 0);
+    weft_task *other = weft_create_task(releases, NULL, NULL);
+    int turn = sim_turn();
+    ck_assert_int_eq(weft_lock_acquire(&lock), 0);
+    ck_assert_int_gt(sim_turn(), turn);
+    ck_assert_int_eq(weft_join(other, NULL), 0);
+    return weft_lock_release(&lock);
+}
+
+/* LOCK-12: a waiter is cancelled in the iteration of the release, before or after it: exactly one of
+ * the others gets the lock. */
+START_SIM(cancelled_with_the_release)
+{
+    for (int cancelled = 0; cancelled < 3; cancelled++) {
+        for (int before = 0; before < 2; before++) {
+            ck_assert_int_eq(weft_lock_acquire(&lock), 0);
+            weft_task *tasks[] = {start("x"), start("x"), start("x")};
+            sim_pass(1);
+            if (before)
+                ck_assert_int_eq(weft_cancel(tasks[cancelled]), 1);
+            ck_assert_int_eq(weft_lock_release(&lock), 0);
+            if (!before)
+                ck_assert_int_eq(weft_cancel(tasks[cancelled]), 1);
+            sim_pass(2);
+            ck_assert_trace(cancelled && !before ? "x x:cancelled" : "x:cancelled x");
+            for (int i = 0; i < 3; i++) {
+                int rc = weft_join(tasks[i], NULL);
+                ck_assert_int_eq(rc, i == cancelled ? WEFT_ECANCELLED : 0);
+            }
+            trace_text[0] = '\0';
+        }
+    }
+    return 0;
+}
+
 /* LOCK-15: the lock as text. */
 START_SIM(as_text)
 {
@@ -129,6 +172,8 @@ int main(void)
     tcase_add_test(tests, handed_over);
     tcase_add_test(tests, wake_up_passed_on);
     tcase_add_test(tests, cancelled_line);
+    tcase_add_test(tests, no_owner);
+    tcase_add_test(tests, cancelled_with_the_release);
     tcase_add_test(tests, as_text);
     suite_add_tcase(suite, tests);
     return suite_main(suite);

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/fault.h"
@@ -347,6 +349,56 @@ START_TEST(cannot_install)
 }
 END_TEST
 
+static _Atomic bool storm_is_over;
+
+static void *send_many(void *arg)
+{
+    (void)arg;
+    while (!storm_is_over)
+        send_signal(SIGUSR1);
+    return NULL;
+}
+
+COROUTINE(blocks_a_little)
+{
+    struct timespec pause = {.tv_nsec = 100000};
+    while (nanosleep(&pause, &pause))
+        ck_assert_int_eq(errno, EINTR);
+    return 0;
+}
+
+COROUTINE(works_on)
+{
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(weft_sleep(1e-4), 0);
+        ck_assert_int_eq(weft_join(weft_to_thread(blocks_a_little, NULL), NULL), 0);
+    }
+    return 0;
+}
+
+COROUTINE(in_a_storm)
+{
+    pthread_t thread;
+    weft_loop *loop = weft_get_running_loop();
+    ck_assert_int_eq(weft_loop_add_signal_handler(loop, SIGUSR1, count_call, NULL), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, send_many, NULL), 0);
+    weft_task *tasks[] = {weft_create_task(works_on, NULL, NULL),
+                          weft_create_task(works_on, NULL, NULL)};
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(weft_join(tasks[i], NULL), 0);
+    await_calls(1);
+    storm_is_over = true;
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    return weft_loop_remove_signal_handler(loop, SIGUSR1) == 1 ? 0 : -ENOENT;
+}
+
+/* SIGH-09: while signals come without end, nothing fails because of them. */
+START_TEST(storm)
+{
+    ck_assert_int_eq(weft_run(in_a_storm, NULL, NULL), 0);
+}
+END_TEST
+
 static int interrupts_when_done(weft_future *future, void *arg)
 {
     (void)future;
@@ -407,6 +459,7 @@ int main(void)
     tcase_add_test(handlers, closing);
     tcase_add_test(handlers, merged);
     tcase_add_test(handlers, forked);
+    tcase_add_test(handlers, storm);
     suite_add_tcase(suite, handlers);
     tcase_add_checked_fixture(interrupts, default_sigint, NULL);
     tcase_add_test(interrupts, interrupted);
