@@ -39,7 +39,7 @@ static inline bool loop_is_busy_elsewhere(const struct weft_loop *loop)
 /* On the task's loop: it runs in the next turn. */
 static inline void task_unpark(struct weft_loop *loop, struct task *task)
 {
-    ready_push(loop, &task->ready);
+    ready_push(loop, &task->future.entry);
 }
 
 /* From any other thread. */

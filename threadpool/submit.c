@@ -60,7 +60,7 @@ weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, we
     }
     plain_init(&s->future, NULL, block, BIAS_SHARED, 2); /* S1 */
     s->future.ops = &submission_ops;
-    s->future.mail.run = plain ? wf_submission_start : wf_submission_start_with_options;
+    s->future.base.entry.run = plain ? wf_submission_start : wf_submission_start_with_options;
     s->loop = loop;
     s->fn = fn;
     s->arg = arg;
@@ -78,7 +78,7 @@ weft_future *weft_run_coroutine_threadsafe_with(weft_coroutine fn, void *arg, we
             return NULL;
         }
     }
-    if (!wf_loop_post(loop, &s->future.mail)) {
+    if (!wf_loop_post(loop, &s->future.base.entry)) {
         wf_submission_fini(with);
         block_put(here ? &here->blocks : NULL, block, s);
         return refuse_closed(arg, options);

@@ -25,7 +25,7 @@ struct submission {
         struct runnable cancel_mail; /* from then on */
     };
     union {
-        struct { /* while future.mail.run says that the task is to be made; then the loop's */
+        struct { /* while future.base.entry.run says that the task is to be made; then the loop's */
             weft_coroutine fn;
             void *arg;
         };

@@ -29,7 +29,7 @@
 struct crowd {
     struct runnable entry;
     struct task_maker maker;
-    struct submission *first; /* whose tasks are to be made: a chain through future.mail */
+    struct submission *first; /* whose tasks are to be made: a chain through future.base.entry */
     struct runnable *made;    /* errands whose tasks are not queued yet: a chain through done */
     struct runnable **made_end;
     struct runnable *begun; /* errands whose tasks were queued in the latest part */
@@ -38,7 +38,7 @@ _Static_assert(sizeof(struct crowd) <= BLOCK_SMALL_BYTES, "a crowd is a small bl
 
 static struct submission *submission_of(struct runnable *mail)
 {
-    return container_of(mail, struct submission, future.mail);
+    return container_of(mail, struct submission, future.base.entry);
 }
 
 static struct errand *errand_of(struct runnable *done)
@@ -46,7 +46,7 @@ static struct errand *errand_of(struct runnable *done)
     return container_of(done, struct errand, done);
 }
 
-/* future.mail.run of a submission that was cancelled before its task was made. */
+/* future.base.entry.run of a submission that was cancelled before its task was made. */
 static void submission_start_cancelled(struct runnable *r, struct weft_loop *loop);
 
 static void submission_fail(struct submission *s, int code, weft_error *error)
@@ -93,7 +93,7 @@ static void submission_abort(struct submission *s, int code)
     void *arg = s->arg;
 
     wf_submission_fini(with);
-    s->future.mail.run = NULL;
+    s->future.base.entry.run = NULL;
     s->errand = NULL;
     if (with && with->arg_drop)
         with->arg_drop(arg);
@@ -158,12 +158,12 @@ static struct errand *errand_make(struct submission *s, struct weft_loop *loop, 
     errand->done.run = errand_done;
     errand->waiter.ready = &errand->done;
     s->errand = errand;
-    if (unlikely(s->future.mail.run == submission_start_cancelled)) {
+    if (unlikely(s->future.base.entry.run == submission_start_cancelled)) {
         /* As weft_cancel() on the loop's thread, which is not always the one that lists its tasks. */
         task_of(task)->cancelling++;
         task_of(task)->must_cancel = task_of(task)->cancel_heard = true;
     }
-    s->future.mail.run = NULL;
+    s->future.base.entry.run = NULL;
     return errand;
 }
 
@@ -194,7 +194,7 @@ static void crowd_settle(struct crowd *crowd, struct weft_loop *loop)
 static struct errand *crowd_make_next(struct crowd *crowd, struct weft_loop *loop)
 {
     struct submission *s = crowd->first;
-    struct runnable *next = s->future.mail.next;
+    struct runnable *next = s->future.base.entry.next;
 
     crowd->first = next ? submission_of(next) : NULL;
     if (next) { /* by the time that it is its turn: both lines */
@@ -265,7 +265,7 @@ static void crowd_run(struct runnable *r, struct weft_loop *loop)
             if (unlikely(!errand))
                 continue;
         }
-        struct runnable *ready = &task_of(errand->task)->ready;
+        struct runnable *ready = &errand->task->entry;
         *link = ready;
         link = &ready->next;
         *begun = &errand->done;
@@ -288,7 +288,8 @@ static uint64_t crowd_find(const struct weft_loop *loop, struct submission *s,
                            struct runnable **ret_last)
 {
     const struct runnables *mail = &loop->latest_mail;
-    if (likely(mail->first == &s->future.mail)) { /* the usual case: nothing else has arrived */
+    if (likely(mail->first ==
+               &s->future.base.entry)) { /* the usual case: nothing else has arrived */
         *ret_last = mail->last;
         return mail->count - 1;
     }
@@ -309,7 +310,7 @@ static bool crowd_gather(struct submission *s, struct weft_loop *loop)
     struct crowd *crowd = others ? block_get(&loop->blocks, BLOCK_SMALL) : NULL;
     if (!crowd)
         return false;
-    s->future.mail.next = loop->ready.first;
+    s->future.base.entry.next = loop->ready.first;
     loop->ready.first = last->next;
     loop->ready.steps += others;
     last->next = NULL;
@@ -355,8 +356,8 @@ static void submission_start_cancelled(struct runnable *r, struct weft_loop *loo
 void wf_submission_cancel(struct runnable *r, struct weft_loop *loop)
 {
     struct submission *s = container_of(r, struct submission, cancel_mail);
-    if (loop && s->future.mail.run)
-        s->future.mail.run = submission_start_cancelled;
+    if (loop && s->future.base.entry.run)
+        s->future.base.entry.run = submission_start_cancelled;
     else if (loop && s->errand && !future_is_done(s->errand->task))
         weft_cancel(s->errand->task);
     wf_future_unref(&s->future.base);

@@ -112,7 +112,7 @@ struct task *wf_await_elsewhere(struct weft_loop *loop, struct task *task, struc
 {
     struct remote_wait w = {
         .wait = {&remote_ops, f},
-        .waker = {.loop = loop, .ready = &task->ready},
+        .waker = {.loop = loop, .ready = &task->future.entry},
     };
     task_expect_remote(task);
     wf_future_add_waker(f, &w.waker);

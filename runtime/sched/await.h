@@ -34,7 +34,7 @@ CONTEXT_INLINE struct task *await_done(struct weft_loop *loop, struct task *task
         return wf_await_elsewhere(loop, task, f);
     w.wait.object = f;
     w.wait.ops = &wf_await_ops;
-    w.waiter.ready = &task->ready;
+    w.waiter.ready = &task->future.entry;
     waiter_append(f, &w.waiter);
     return park(loop, task, &w.wait);
 }

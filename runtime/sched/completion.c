@@ -130,7 +130,7 @@ static void wake_remote(struct remote_waiter *first)
 /* The loop gets word that another thread completed its future. */
 static void mail_run(struct runnable *r, struct weft_loop *loop)
 {
-    struct weft_future *f = &container_of(r, struct plain_future, mail)->base;
+    struct weft_future *f = container_of(r, struct weft_future, entry);
     if (loop) {
         wf_callbacks_hold(f);
         wake_local(loop, f);
@@ -146,8 +146,8 @@ static void completion_spread(struct weft_future *f, struct weft_loop *loop, boo
         wake_local(loop, f);
     } else if (loop) {
         outcome_ref(&f->outcome);
-        plain_of(f)->mail.run = mail_run;
-        if (!wf_loop_post(loop, &plain_of(f)->mail))
+        f->entry.run = mail_run;
+        if (!wf_loop_post(loop, &f->entry))
             wf_future_unref(f); /* MULT-05 */
     }
     wake_remote(outcome_take_waiters(&f->outcome));

@@ -73,7 +73,7 @@ static void stepper_begin(struct stepper *stepper, struct runnable *r)
     *stepper =
         (struct stepper){.handle = weft_handle_ref(wf_handle_of(r)), .callback = wf_callback_fn(r)};
     if (r->run == wf_task_step || r->run == wf_task_start)
-        stepper->task = weft_ref(&container_of(r, struct task, ready)->future);
+        stepper->task = weft_ref(&container_of(r, struct task, future.entry)->future);
 }
 
 /* One warning for a step that took too long (DBG-05). */

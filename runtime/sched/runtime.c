@@ -74,7 +74,7 @@ void wf_runtime_spawn(struct weft_loop *loop, struct runnable *task)
 /* The task becomes this loop's. Its mail is handled first. */
 static struct runnable *runtime_bind(struct weft_loop *loop, struct runnable *r)
 {
-    struct task *task = container_of(r, struct task, ready);
+    struct task *task = container_of(r, struct task, future.entry);
 
     task->future.life = loop_life(loop);
     /* Release, with the acquire in future_loop(). */
@@ -220,7 +220,7 @@ void wf_runtime_pass_search(struct weft_loop *loop)
 static void runtime_end(struct weft_loop *loop, struct runnable *r)
 {
     runtime_bind(loop, r);
-    container_of(r, struct task, ready)->must_cancel = true;
+    container_of(r, struct task, future.entry)->must_cancel = true;
     wf_task_start(r, loop);
 }
 

@@ -75,7 +75,7 @@ static void task_stillborn(struct weft_loop *loop, struct task *task, void *mark
 static void task_begin(struct weft_loop *loop, struct task *task)
 {
     task->started = true;
-    task->ready.run = wf_task_step;
+    task->future.entry.run = wf_task_step;
     loop->started++;
 }
 
@@ -306,7 +306,7 @@ static __attribute__((noinline)) int yield_to(struct weft_loop *loop, struct tas
 
 static __attribute__((noinline)) int yield_eager(struct weft_loop *loop, struct task *task)
 {
-    ready_push(loop, &task->ready);
+    ready_push(loop, &task->future.entry);
     task = wf_suspend_eager(loop, task);
     return task_deliver_cancel(task) ? WEFT_ECANCELLED : 0;
 }
@@ -325,7 +325,7 @@ int weft_yield(void)
         return yield_refused();
     if (unlikely(task->resumer != NULL))
         return yield_eager(loop, task);
-    struct runnable *r = ready_next_after(loop, &task->ready);
+    struct runnable *r = ready_next_after(loop, &task->future.entry);
     if (unlikely(!r) || unlikely(r->run != wf_task_step))
         return yield_to(loop, task, r);
     loop->current = task_of_ready(r);

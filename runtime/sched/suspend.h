@@ -21,7 +21,7 @@ void wf_park_cancelled(struct task *task, struct wait *wait);
 
 static inline struct task *task_of_ready(struct runnable *r)
 {
-    return container_of(r, struct task, ready);
+    return container_of(r, struct task, future.entry);
 }
 
 /* From one task to another, or to itself. Returns `from`, when it is resumed. */

@@ -46,7 +46,7 @@ static inline void task_init(struct task *task, struct weft_loop *loop, enum blo
         birth_init_bound(&task->birth, loop);
     else
         birth_init_unowned(&task->birth);
-    task->ready.run = wf_task_start;
+    task->future.entry.run = wf_task_start;
     task->fn = fn;
     task->arg = arg;
     task->stack_class = stack_class;
@@ -99,7 +99,7 @@ void wf_task_unmake(struct task *task)
 /* A task made on another thread arrives at its loop. */
 void wf_task_arrive(struct runnable *r, struct weft_loop *loop)
 {
-    struct task *task = container_of(r, struct task, ready);
+    struct task *task = container_of(r, struct task, future.entry);
     r->run = wf_task_start;
     if (loop) {
         task_enlist(loop, task);
@@ -122,7 +122,7 @@ static weft_task *task_create_here(struct weft_loop *loop, weft_coroutine fn, vo
         task->eager_done = future_is_done(&task->future); /* EAGR-14 */
         return &task->future;
     }
-    ready_push(loop, &task->ready);
+    ready_push(loop, &task->future.entry);
     return &task->future;
 }
 
@@ -132,8 +132,8 @@ static weft_task *task_create_there(struct weft_loop *loop, weft_coroutine fn, v
     struct task *task = wf_task_make(loop, loop, fn, arg, options);
     if (!task)
         return NULL;
-    task->ready.run = wf_task_arrive;
-    if (!wf_loop_post(loop, &task->ready)) {
+    task->future.entry.run = wf_task_arrive;
+    if (!wf_loop_post(loop, &task->future.entry)) {
         wf_task_unmake(task);
         errno = -WEFT_ELOOPCLOSED;
         return NULL;
@@ -189,7 +189,7 @@ weft_task *weft_create_task(weft_coroutine fn, void *arg, const weft_task_option
     task->scope.word = 0;
     task->number = loop->number_next++;
     task_enlist(loop, task);
-    ready_push(loop, &task->ready);
+    ready_push(loop, &task->future.entry);
     return &task->future;
 }
 
@@ -209,7 +209,7 @@ weft_task *weft_spawn(weft_coroutine fn, void *arg, const weft_task_options *opt
     struct task *task = wf_task_make(NULL, loop, fn, arg, options);
     if (!task)
         return NULL;
-    wf_runtime_spawn(loop, &task->ready);
+    wf_runtime_spawn(loop, &task->future.entry);
     return &task->future;
 }
 
@@ -387,6 +387,6 @@ int weft_uncancel(weft_task *future)
 void wf_task_unpark_remote(struct task *task)
 {
     struct weft_loop *loop = future_loop(&task->future);
-    if (!wf_loop_post(loop, &task->ready))
-        task->ready.run(&task->ready, NULL); /* closed: dropped (L4) */
+    if (!wf_loop_post(loop, &task->future.entry))
+        task->future.entry.run(&task->future.entry, NULL); /* closed: dropped (L4) */
 }

@@ -12,7 +12,7 @@
  *     removing   who takes remote waiters back                    the same
  *     drop, kind the maker, before others know the future         anybody
  *     life       with loop                                        with loop
- *     mail       a completer on another thread                    the loop's inbox
+ *     entry      whoever queues it                                that queue
  */
 #ifndef WEFT_RUNTIME_TASK_FUTURE_H
 #define WEFT_RUNTIME_TASK_FUTURE_H
@@ -58,12 +58,18 @@ struct weft_future {
         };
         uint64_t summary; /* all of these at once, while nobody else has the future */
     };
-    struct waiter *waiters;   /* in the order of arrival */
+    struct waiter *waiters; /* in the order of arrival */
+    /* Of a task: its one entry in a queue. Of others: tells the loop that another thread completed
+     * it. In one cache line with all that a completion touches. */
+    struct runnable entry;
+
     weft_error *error;        /* of a failed or cancelled future; may be NULL for a plain code */
     uint32_t life;            /* of its loop: see L3 of runtime/sched/loop.h; 0: no loop */
     _Atomic uint8_t removing; /* a lock: one party at a time takes remote waiters back */
     weft_drop drop;
 };
+
+_Static_assert(offsetof(struct weft_future, error) == 64, "what a completion touches is a line");
 
 /* The summary of a new future; it stays the same with a result that nobody has taken. */
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -89,7 +95,6 @@ struct future_ops {
 struct plain_future {
     struct weft_future base;
     const struct future_ops *ops; /* or NULL; set before others know */
-    struct runnable mail;         /* tells the loop that another thread completed it */
 };
 
 static inline struct plain_future *plain_of(struct weft_future *f)

@@ -45,9 +45,9 @@ struct wait {
 };
 
 struct task {
-    struct weft_future future;
+    struct weft_future
+        future; /* its entry runs wf_task_start before the first step, wf_task_step after it */
     struct birth birth;
-    struct runnable ready; /* run: wf_task_start before the first step, wf_task_step after it */
     struct context context;
     weft_coroutine fn;
     void *arg;
