@@ -99,6 +99,7 @@ static __attribute__((noinline)) void generator_continue(weft_generator *g, stru
     struct stack *outer = task->stack;
 
     g->state = GENERATOR_RUNNING;
+    g->entered = scope_entered(&task->scope);
     g->back = (struct stack_caller){&g->asker, outer};
     g->stack->caller = &g->back;
     g->stack->inner = true;
@@ -136,7 +137,7 @@ static int check_request(const weft_generator *g, const struct task *task)
         return weft_fail(WEFT_ENOTASK, "only a task can ask a generator");
     if (g->state == GENERATOR_RUNNING) /* AGEN-18 */
         return weft_fail(WEFT_ERUNTIME, "the generator is already running");
-    if (g->state == GENERATOR_SUSPENDED && g->loop != loop_current())
+    if (g->state == GENERATOR_SUSPENDED && (g->loop != loop_current() || !generator_has_loop(g)))
         return weft_fail(WEFT_EWRONGTHREAD, "the generator belongs to another loop");
     return 0;
 }
@@ -154,11 +155,16 @@ static int request(weft_generator *g, struct task *task, void *value, int thrown
     g->thrown = thrown;
     g->thrown_error = error;
     generator_continue(g, task);
+    int rc = 0;
     if (g->state == GENERATOR_FINISHED)
-        return generator_end(g);
-    if (ret_value)
+        rc = generator_end(g);
+    else if (ret_value)
         *ret_value = g->value;
-    return 0;
+    if (unlikely(g->left_over)) { /* given up meanwhile */
+        g->left_over = false;
+        weft_generator_unref(g);
+    }
+    return rc;
 }
 
 int weft_generator_send(weft_generator *g, void *value, void **ret_value)
@@ -240,6 +246,8 @@ int weft_generator_yield(weft_generator *self, void *value, void **ret_sent)
         return -EINVAL;
     if (!task || self->state != GENERATOR_RUNNING || task->stack != self->stack)
         return weft_fail(WEFT_ERUNTIME, "only its body can yield");
+    if (unlikely(scope_entered(&task->scope) != self->entered)) /* it would go with who asked */
+        return weft_fail(WEFT_ERUNTIME, "a generator cannot yield inside weft_context_run()");
     self->value = value;
     self->state = GENERATOR_SUSPENDED;
     context_switch(&self->context, &self->asker);

@@ -36,14 +36,16 @@ struct weft_generator {
     struct stack *stack;                           /* from the start to the end */
     struct weft_except *handled, *handled_outside; /* except blocks: the body's innermost while
                                                       suspended; the one around its request */
-    void *value; /* on its way: in, what was sent; out, what was yielded */
+    const weft_context *entered; /* by weft_context_run(), by who asked; while running */
+    void *value;                 /* on its way: in, what was sent; out, what was yielded */
     weft_error *thrown_error;
     int thrown;  /* what its yield is to fail with; 0 */
     int outcome; /* finished: what the body returned */
     uint8_t state;
     uint8_t stack_class; /* STACK_CLASSES: the loop's */
     bool given_up;       /* nobody asks any more: a task closes it, then it is freed */
-    bool left_over; /* ... that task was cancelled before it began: the list has its reference */
+    bool left_over; /* the list has its reference: for who asks, when the request is over; or, when
+                       its closing did not begin or was ignored, for the end of the run */
     _Atomic uint32_t refs;
 
     weft_generator_fn fn;
@@ -63,6 +65,12 @@ static inline weft_generator *generator_of_entry(struct generator_entry *entry)
 
 /* What the loop does with those of its list. */
 extern const struct generators_ops wf_generators_ops;
+
+/* Whether the loop that it was started on is there, and open. */
+static inline bool generator_has_loop(const weft_generator *generator)
+{
+    return !loop_is_closed(generator->loop) && loop_life(generator->loop) == generator->life;
+}
 
 /* Off its loop's list (N3). */
 void wf_generator_delist(weft_generator *generator);

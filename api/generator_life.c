@@ -90,6 +90,14 @@ static int close_for_others(void *arg, void **result)
     return rc;
 }
 
+/* Its stack may be referred to, by a deadline or a task group: so it is not freed before that is
+ * over, or the loop. */
+static void leave_over(weft_generator *g)
+{
+    atomic_store_explicit(&g->refs, 1, memory_order_relaxed); /* the list's; nobody else has one */
+    g->left_over = true;
+}
+
 /* The task that was to close it never began. */
 static void drop_for_others(void *arg)
 {
@@ -104,7 +112,7 @@ static void drop_given_up(void *arg)
     if (loop_is_closed(g->loop))
         generator_free(g);
     else
-        g->left_over = true; /* for the end of the run */
+        leave_over(g);
 }
 
 /* The loop is closed without that. */
@@ -128,19 +136,17 @@ static void close_given_up(struct weft_loop *loop, weft_generator *g)
     g->given_up = true;
     atomic_store_explicit(&g->refs, 1, memory_order_relaxed); /* nobody else knows it */
     weft_task *task = weft_task_new(loop, close_and_unref, g, &options);
-    if (task) {
+    if (task)
         weft_unref(task);
-        return;
-    }
-    wf_generator_delist(g);
-    generator_free(g); /* without memory for the task its body ends here */
+    else
+        leave_over(g); /* no memory */
 }
 
 static void given_up_elsewhere(struct runnable *r, struct weft_loop *loop)
 {
     weft_generator *g = container_of(r, weft_generator, mail);
 
-    if (loop && loop->life == g->life)
+    if (loop && loop_life(loop) == g->life)
         close_given_up(loop, g);
     else
         generator_free(g); /* its loop is closed: nothing happens */
@@ -156,11 +162,11 @@ void weft_generator_unref(weft_generator *g)
         return;
     }
     struct weft_loop *loop = g->loop;
-    if (g->given_up || g->state == GENERATOR_RUNNING) { /* it yields when it is closed; or its
-                                                           task is gone, with the loop */
-        if (!loop_is_closed(loop) && loop->life == g->life)
-            wf_generator_delist(g);
-        generator_free(g);
+    if (g->given_up || g->state == GENERATOR_RUNNING) {
+        if (generator_has_loop(g)) /* it has ignored its closing; or a request is under way */
+            leave_over(g);
+        else
+            generator_free(g); /* its task is gone, with the loop */
         return;
     }
     g->mail.run = given_up_elsewhere;
@@ -194,7 +200,7 @@ static size_t start_closing(struct weft_loop *loop, weft_task **tasks, weft_gene
 
     for (struct generator_entry *e = loop->generators.first; e; e = e->next) {
         weft_generator *g = generator_of_entry(e);
-        if (!g->left_over && (g->given_up || !try_ref(g)))
+        if (g->left_over ? g->state == GENERATOR_RUNNING : (g->given_up || !try_ref(g)))
             continue;
         g->left_over = false;
         weft_task_options options = {.name = g->name, .arg_drop = drop_for_others};

@@ -15,8 +15,7 @@
 
 #include <weft/task_group.h>
 
-#include "runtime/park.h"
-#include "runtime/sched/watch.h"
+#include "api/host.h"
 
 enum group_state {
     GROUP_NEW,
@@ -34,10 +33,11 @@ struct member {
 };
 _Static_assert(sizeof(struct member) <= BLOCK_SMALL_BYTES, "a member is a small block");
 
-/* The parent waits for the last of its tasks. */
+/* The parent, or who leaves the block in its place (host.h), waits for the last of the tasks. */
 struct group_wait {
     struct wait wait;
-    bool released; /* somebody has made the parent ready */
+    struct task *task;
+    bool released; /* somebody has made it ready */
     bool cancelled;
     weft_error *error; /* the message of the cancellation; owned */
 };
@@ -108,6 +108,7 @@ static void member_failed(weft_task_group *group, struct member *member)
     struct member *last = group->failed_last_;
 
     watch_set_hold(&member->set);
+    wf_watch_set_list(&member->set); /* if the group is never left, the loop's end frees it */
     member->next = NULL;
     if (last)
         last->next = member;
@@ -144,7 +145,7 @@ static void member_told(struct watch_set *set, struct watch *watch)
     member_leave(member);
     if (waiting && !group->first_ && !waiting->released) {
         waiting->released = true;
-        task_unpark(group->loop_, parent_of(group));
+        task_unpark(group->loop_, waiting->task);
     }
     if (outcome_value(&watch->future->outcome) == OUTCOME_FAILED)
         member_failed(group, member);
@@ -159,7 +160,7 @@ static void member_over(struct watch_set *set)
     block_put(here ? &here->blocks : NULL, BLOCK_SMALL, member);
 }
 
-static const struct watch_set_ops member_ops = {member_told, NULL, member_over};
+static const struct watch_set_ops member_ops = {member_told, wf_watch_set_release, member_over};
 
 int weft_task_group_begin(weft_task_group *group)
 {
@@ -172,7 +173,12 @@ int weft_task_group_begin(weft_task_group *group)
     if (!task)
         return weft_fail(WEFT_ENOTASK, "a task group belongs to a task");
     bool cancelled = group->state_ == GROUP_CANCELLED_NEW;
+    struct host *host;
+    int rc = host_keep(task, &host);
+    if (unlikely(rc))
+        return rc;
     *group = (weft_task_group)WEFT_TASK_GROUP_INIT;
+    group->host_ = host;
     group->state_ = GROUP_ENTERED;
     group->parent_ = &task->future;
     group->loop_ = future_loop(&task->future);
@@ -263,6 +269,7 @@ static void drop_failed(weft_task_group *group)
     struct member *m = group->failed_first_;
     while (m) {
         struct member *next = m->next;
+        wf_watch_set_unlist(&m->set);
         wf_watch_set_release(&m->set);
         m = next;
     }
@@ -281,19 +288,19 @@ static void group_wait_abandon(struct wait *wait, struct task *task)
 
 static const struct wait_ops group_wait_ops = {group_wait_cancel, group_wait_abandon, "task group"};
 
-/* Until no task is left, however often the parent is cancelled meanwhile (TGRP-21, TGRP-25). The
- * first cancellation, the body's included, is the one that counts. */
-static void wait_for_tasks(weft_task_group *group, struct task *parent, bool *cancelled,
+/* Until no task is left, however often it is cancelled meanwhile (TGRP-21, TGRP-25). The first
+ * cancellation, the body's included, is the one that counts. */
+static void wait_for_tasks(weft_task_group *group, struct task *task, bool *cancelled,
                            weft_error **ret_cancelled)
 {
     while (group->first_) {
-        struct group_wait w = {.wait = {&group_wait_ops, group}};
+        struct group_wait w = {.wait = {&group_wait_ops, group}, .task = task};
         group->waiting_ = &w;
-        wf_park(group->loop_, parent, &w.wait);
+        wf_park(group->loop_, task, &w.wait);
         group->waiting_ = NULL;
-        if (!wait_outcome(parent, w.cancelled, w.error))
+        if (!wait_outcome(task, w.cancelled, w.error))
             continue;
-        weft_error *error = wf_error_slot_take(&parent->errors, WEFT_ECANCELLED);
+        weft_error *error = wf_error_slot_take(&task->errors, WEFT_ECANCELLED);
         if (*cancelled) {
             weft_error_unref(error);
         } else { /* if it was only our own request, group_outcome() takes it back */
@@ -342,14 +349,15 @@ static int raise_group(weft_task_group *group, int code, weft_error *body_error)
 }
 
 /* All tasks are done: what comes out of the block. The errors given are owned by the call. */
-static int group_outcome(weft_task_group *group, struct task *parent, int code, weft_error *error,
+static int group_outcome(weft_task_group *group, struct task *task, int code, weft_error *error,
                          bool cancelled, weft_error *cancel_error)
 {
+    struct task *parent = parent_of(group);
     int rc = 0;
 
     if (group->fatal_) { /* TGRP-12 */
         rc = group->fatal_;
-        wf_error_raise(&parent->errors, weft_error_ref(group->fatal_error_));
+        wf_error_raise(&task->errors, weft_error_ref(group->fatal_error_));
         goto unref_errors;
     }
     if (group->parent_cancelled_ && weft_uncancel(&parent->future) == 0) /* TGRP-26 */
@@ -357,7 +365,7 @@ static int group_outcome(weft_task_group *group, struct task *parent, int code, 
     bool failed = group->failed_first_ || code;
     if (cancelled && !failed) {
         rc = WEFT_ECANCELLED;
-        wf_error_raise(&parent->errors, weft_error_ref(cancel_error));
+        wf_error_raise(&task->errors, weft_error_ref(cancel_error));
     } else if (failed) {
         if (parent->cancelling) { /* TGRP-23 */
             weft_uncancel(&parent->future);
@@ -375,13 +383,14 @@ unref_errors:
 
 int weft_task_group_end(weft_task_group *group, int code)
 {
-    struct task *parent = task_current();
+    struct task *task = task_current();
 
     if (!group || code > 0)
         return -EINVAL;
-    if (group->state_ != GROUP_ENTERED || !parent || group->parent_ != &parent->future)
+    if (group->state_ != GROUP_ENTERED || !task ||
+        !host_lets_leave(group->host_, group->parent_, task))
         return weft_fail(WEFT_ERUNTIME, "this task is not in the task group");
-    weft_error *error = code ? wf_error_slot_take(&parent->errors, code) : NULL;
+    weft_error *error = code ? wf_error_slot_take(&task->errors, code) : NULL;
     weft_error *cancel_error = NULL;
     bool cancelled = code == WEFT_ECANCELLED;
 
@@ -393,10 +402,11 @@ int weft_task_group_end(weft_task_group *group, int code)
     }
     if (code && !group->aborting_) /* TGRP-09, TGRP-21 */
         group_abort(group);
-    wait_for_tasks(group, parent, &cancelled, &cancel_error);
+    wait_for_tasks(group, task, &cancelled, &cancel_error);
     group->state_ = GROUP_OVER;
-    int rc = group_outcome(group, parent, code == WEFT_ECANCELLED ? 0 : code, error, cancelled,
+    int rc = group_outcome(group, task, code == WEFT_ECANCELLED ? 0 : code, error, cancelled,
                            cancel_error);
     drop_failed(group);
+    host_release(group->host_);
     return rc;
 }

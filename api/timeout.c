@@ -9,6 +9,7 @@
 #include <weft/timeout.h>
 
 #include "api/deadline.h"
+#include "api/host.h"
 #include "runtime/task/error_timeout.h"
 
 enum timeout_state {
@@ -77,9 +78,16 @@ int weft_timeout_begin(weft_timeout *timeout)
         return weft_fail(WEFT_ENOTASK, "a timeout belongs to a task");
     timeout->task_ = &task->future;
     timeout->cancelling_ = weft_cancelling(&task->future);
-    int rc = timeout_arm(timeout);
-    if (!rc)
+    struct host *host;
+    int rc = host_keep(task, &host);
+    if (unlikely(rc))
+        return rc;
+    timeout->host_ = host;
+    rc = timeout_arm(timeout);
+    if (likely(!rc))
         timeout->state_ = TIMEOUT_ENTERED;
+    else
+        host_release(host);
     return rc;
 }
 
@@ -122,14 +130,15 @@ int weft_timeout_end(weft_timeout *timeout, int code)
 
     if (!timeout || code > 0)
         return -EINVAL;
-    if (timeout->state_ != TIMEOUT_ENTERED || !task || timeout->task_ != &task->future)
+    if (timeout->state_ != TIMEOUT_ENTERED || !task ||
+        !host_lets_leave(timeout->host_, timeout->task_, task))
         return weft_fail(WEFT_ERUNTIME, "this task is not in the timeout");
     timeout_disarm(timeout);
     timeout->state_ = timeout->struck_ ? TIMEOUT_EXPIRED : TIMEOUT_EXITED;
-    if (!timeout->struck_)
-        return code;
     /* Our own request goes back; if others asked as well, it stays a cancellation (TMO-18). */
-    if (weft_uncancel(&task->future) > timeout->cancelling_ || !code)
+    bool ours = timeout->struck_ && weft_uncancel(timeout->task_) <= timeout->cancelling_;
+    host_release(timeout->host_);
+    if (!ours || !code)
         return code;
     if (code == WEFT_ECANCELLED)
         return wf_timed_out();

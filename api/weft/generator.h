@@ -65,7 +65,8 @@ WEFT_API weft_generator *weft_generator_ref(weft_generator *generator);
  * weft_generator_unref - give a reference back; NULL is allowed
  *
  * With the last one, a generator that is suspended at a yield is closed by a task of its loop, as by
- * weft_generator_close(), and freed after that.
+ * weft_generator_close(), and freed after that; if it does not let itself be closed, with its loop.
+ * One that is running is closed so when the request is over.
  *
  * Context: any thread
  * asyncio: del generator
@@ -130,7 +131,7 @@ WEFT_API int weft_generator_close(weft_generator *generator);
  *
  * Context: the body
  * Return:  0; what weft_generator_throw() raises here; WEFT_EGENERATOREXIT to clean up and return;
- *          WEFT_ERUNTIME outside the body
+ *          WEFT_ERUNTIME outside the body, and inside a weft_context_run() that the body has called
  * asyncio: yield value
  */
 WEFT_API int weft_generator_yield(weft_generator *self, void *value, void **ret_sent);

@@ -32,24 +32,28 @@ typedef struct weft_task_group {
     weft_loop *loop_;
     void *first_, *last_;               /* the tasks that are not done */
     void *failed_first_, *failed_last_; /* those that failed, in the order in which they did */
-    void *waiting_;                     /* the parent, at the end */
+    void *waiting_;                     /* who waits at the end */
+    void *host_;                        /* in a generator: what keeps the parent */
     int fatal_;                         /* the first fatal error */
     weft_error *fatal_error_;
     unsigned char state_, aborting_, parent_cancelled_;
 } weft_task_group;
 
 /* asyncio: TaskGroup() */
-#define WEFT_TASK_GROUP_INIT                                       \
-    {                                                              \
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0 \
+#define WEFT_TASK_GROUP_INIT                                             \
+    {                                                                    \
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0 \
     }
 
 /**
  * weft_task_group_begin - enter the block
  * @group: the caller's storage, initialised
  *
+ * In a generator the block belongs to the task that entered it, also while the generator is suspended.
+ *
  * Context: a task
- * Return:  0; WEFT_ENOTASK outside one; WEFT_ERUNTIME if it was entered before; -EINVAL
+ * Return:  0; WEFT_ENOTASK outside one; WEFT_ERUNTIME if it was entered before; -EINVAL; in a
+ *          generator -ENOMEM
  * asyncio: async with TaskGroup() as group:
  */
 WEFT_API int weft_task_group_begin(weft_task_group *group);
@@ -88,7 +92,7 @@ WEFT_API int weft_task_group_cancel(weft_task_group *group);
  *
  * Suspends only if tasks are left.
  *
- * Context:      the task that entered
+ * Context:      the task that entered; in a generator any task of its loop
  * Cancellation: cancels all tasks, waits for them, and goes on as WEFT_ECANCELLED if none failed
  * Return:       0; WEFT_EGROUP with the errors of tasks and body; WEFT_ECANCELLED; a fatal error
  *               (WEFT_EINTERRUPTED, WEFT_ESYSTEMEXIT) bare; -ENOMEM in place of errors for whose

@@ -43,7 +43,8 @@ WEFT_API int weft_wait_for(weft_future *future, double timeout, void **ret_resul
  */
 typedef struct weft_timeout {
     weft_task *task_;
-    struct deadline *deadline_;
+    void *deadline_;
+    void *host_; /* in a generator: what keeps the task */
     double when_;
     int cancelling_; /* the task's count on entry */
     bool struck_;
@@ -77,6 +78,9 @@ WEFT_API int weft_timeout_init_at(weft_timeout *timeout, double when);
  * If the calling task is suspended when the deadline strikes, or suspends after that, it is
  * cancelled: inside the block that is WEFT_ECANCELLED.
  *
+ * In a generator the block belongs to the task that entered it, also while the generator is suspended:
+ * that one is cancelled, wherever it is; if it is over nobody is.
+ *
  * Context: a task
  * Return:  0; WEFT_ERUNTIME if it was entered before; WEFT_ENOTASK; -ENOMEM; -EINVAL
  * asyncio: async with timeout(...):
@@ -89,7 +93,7 @@ WEFT_API int weft_timeout_begin(weft_timeout *timeout);
  *
  * Never suspends.
  *
- * Context: the task that entered
+ * Context: the task that entered; in a generator any task of its loop
  * Return:  WEFT_ETIMEDOUT if the block ended by the deadline's cancellation and nobody else asked
  *          for one; else @code; WEFT_ERUNTIME if this task is not in it; -EINVAL
  * asyncio: the end of async with timeout(...)

@@ -46,6 +46,12 @@ static inline weft_context *scope_context(const struct scope *scope)
                : NULL;
 }
 
+/* The innermost context that was entered by weft_context_run(), or NULL. */
+static inline weft_context *scope_entered(const struct scope *scope)
+{
+    return scope->word & SCOPE_ENTERED ? scope_context(scope) : NULL;
+}
+
 /* The variables that are set, borrowed. */
 static inline struct bindings *scope_bindings(const struct scope *scope)
 {
