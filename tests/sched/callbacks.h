@@ -5,6 +5,7 @@
 #define WEFT_TESTS_SCHED_CALLBACKS_H
 
 #include <check.h>
+#include <sched.h>
 #include <weft/weft.h>
 
 #include "tests/support/sim.h"
@@ -37,6 +38,16 @@ static inline weft_loop *virtual_loop(void)
     ck_assert_ptr_nonnull(loop);
     weft_loop_set_exception_handler(loop, report_record, NULL);
     return loop;
+}
+
+/* Waits, on another thread, until the loop's has gone to sleep once. */
+static inline void wait_until_parked(const weft_loop *loop)
+{
+    weft_loop_stats stats;
+    do {
+        sched_yield();
+        ck_assert_int_eq(weft_loop_get_stats(loop, &stats), 0);
+    } while (!stats.parks);
 }
 
 #endif
