@@ -299,6 +299,8 @@ int weft_runner_run_in(weft_runner *runner, weft_context *context, weft_coroutin
     wf_interrupt_begin(&interrupt, loop, task);
     rc = weft_loop_run_until_complete(loop, task, ret_result);
     rc = wf_interrupt_end(&interrupt, rc);
+    if (rc == -ENOMEM && future_is_task(task) && !task_of(task)->started)
+        weft_cancel(task); /* the run could not begin: neither does main, later */
     weft_unref(task);
     return rc;
 }

@@ -563,6 +563,28 @@ END_TEST
 
 /* ---- faults ---- */
 
+static int mains_begun;
+
+COROUTINE(counts_itself)
+{
+    mains_begun++;
+    return 0;
+}
+
+static void run_counted(void)
+{
+    int rc = run(counts_itself, NULL, NULL);
+    ck_assert(rc == 0 || rc == -ENOMEM);
+    ck_assert_int_eq(mains_begun, rc == 0); /* or its clean-up had no memory, which is reported */
+}
+
+/* A run that cannot begin for want of memory does not begin main behind the caller's back. */
+START_TEST(main_does_not_begin_later)
+{
+    ck_assert_uint_ge(run_with_each_fault(FAULT_ALLOC, ENOMEM, run_counted), 4);
+}
+END_TEST
+
 COROUTINE(add)
 {
     int rc = weft_sleep(0.001);
@@ -664,6 +686,7 @@ static Suite *run_suite(void)
         a_stopped_run_fails,
         a_fatal_error_comes_out,
         a_fatal_leftover,
+        main_does_not_begin_later,
         a_run_with_faults,
         a_run_without_helpers,
     };
