@@ -53,7 +53,8 @@ struct generator_entry {
 
 struct generators_ops {
     int (*shutdown)(struct weft_loop *loop); /* closes them all; in a task of the loop */
-    void (*drop)(struct weft_loop *loop);    /* the loop is closed: those that it owns are freed */
+    void (*drop)(struct weft_loop *loop); /* the loop is being closed: those that it owns are freed,
+                                                and the list is forgotten */
 };
 
 /* The generators of a loop, in the order in which they were started. */
@@ -90,6 +91,9 @@ struct weft_loop {
     struct touching touching; /* read by other threads; see outcome.h */
     struct runnable *handed;  /* a suspending task found that this must run on the loop's stack */
     struct context context;   /* the loop's own flow */
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+    const struct context *host; /* scheduler.c: whose stack code that is no task's is on */
+#endif
     struct task *tasks_first, *tasks_last; /* unfinished, in order of creation */
     struct watch_set *watch_sets;          /* that end when it is closed (W3 in watch.h) */
     struct generators generators;

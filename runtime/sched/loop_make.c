@@ -103,6 +103,9 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->current = NULL;
     atomic_store_explicit(&loop->touching.what, NULL, memory_order_relaxed);
     loop->handed = NULL;
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+    loop->host = NULL;
+#endif
     loop->tasks_first = loop->tasks_last = NULL;
     loop->watch_sets = NULL;
     loop->generators = (struct generators){0};

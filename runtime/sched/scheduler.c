@@ -8,10 +8,11 @@
  *
  * S1  A task that suspends publishes nothing that another thread could act on before the
  *     switch: it can only be resumed by its own loop's thread, which is here.
- * S2  Callbacks of the user run on the loop's own stack; small steps of ours run on whatever
- *     stack is at hand.
+ * S2  Callbacks of the user run on the loop's own stack; small steps of ours, and what a task's end
+ *     sets off (an exception handler, a drop), run on whatever stack is at hand, with no current
+ *     task.
  * S3  An eagerly started task's first suspension returns to its starter, not to the ready
- *     queue.
+ *     queue. That may be anything that S2 names: its flow is kept where it is, in its own frame.
  */
 #include "runtime/sched/scheduler.h"
 
@@ -24,13 +25,27 @@
 
 static void task_entry(void *arg);
 
+/* What runs with no current task is on the stack of `host` (S2); NULL: on the loop's own. Only
+ * sanitizers have to know. */
+static inline void loop_host(struct weft_loop *loop, const struct context *host)
+{
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+    loop->host = host;
+#else
+    (void)loop;
+    (void)host;
+#endif
+}
+
 /* Runs one of our own small steps, on whatever stack this is (S2); false if r is anything else. */
-static bool small_step(struct runnable *r, struct weft_loop *loop)
+static bool small_step(struct runnable *r, struct weft_loop *loop, const struct context *here)
 {
     if (!r || (r->run != wf_timer_wake && r->run != wf_watch_told))
         return false;
     loop->current = NULL;
+    loop_host(loop, here);
     r->run(r, loop);
+    loop_host(loop, NULL);
     return true;
 }
 
@@ -79,18 +94,11 @@ static void task_begin(struct weft_loop *loop, struct task *task)
     loop->started++;
 }
 
-/* The task that an eager start interrupted; NULL: the loop's own flow. */
-static struct task *task_resumed(struct weft_loop *loop, struct context *resumer)
-{
-    return resumer == &loop->context ? NULL : container_of(resumer, struct task, context);
-}
-
-__attribute__((noinline)) struct task *wf_suspend_eager(struct weft_loop *loop, struct task *task)
+__attribute__((noinline)) struct task *wf_suspend_eager(struct task *task)
 {
     struct context *resumer = task->resumer;
 
     task->resumer = NULL;
-    loop->current = task_resumed(loop, resumer);
     return container_of(context_switch(&task->context, resumer), struct task, context);
 }
 
@@ -105,7 +113,7 @@ __attribute__((noinline)) struct task *wf_suspend_to(struct weft_loop *loop, str
                 loop->current = next;
                 return task_switch(task, next);
             }
-        } else if (small_step(r, loop)) {
+        } else if (small_step(r, loop, &task->context)) {
             continue;
         } else if (r && r->run == wf_task_step) { /* behind a small step */
             struct task *next = task_of_ready(r);
@@ -184,15 +192,16 @@ static void task_entry(void *arg)
 #if defined(WEFT_ASAN) || defined(WEFT_TSAN)
         gone = task->context;
 #endif
+        loop_host(loop, &gone);
         task_end(loop, task, code, result); /* the task may be freed by it */
+        loop_host(loop, NULL);
 
         if (unlikely(resumer != NULL)) { /* S3: it never suspended */
             stack_put(&loop->stacks, stack);
-            loop->current = task_resumed(loop, resumer);
             context_exit(&gone, resumer);
         }
         struct runnable *r = unlikely(loop->fatal) ? NULL : ready_next(loop);
-        while (small_step(r, loop))
+        while (small_step(r, loop, &gone))
             r = ready_next(loop);
         if (r && r->run == wf_task_start) {
             struct task *next = task_of_ready(r);
@@ -249,14 +258,26 @@ void wf_task_start(struct runnable *r, struct weft_loop *loop)
 
 bool wf_task_start_eager(struct weft_loop *loop, struct task *task)
 {
-    if (!task_equip(loop, task))
-        return false;
     struct task *outer = loop->current;
-    struct context *here = outer ? &outer->context : &loop->context;
+    struct context own; /* of a flow that is no task's */
+    struct context *here = outer ? &outer->context : &own;
+
+    /* Who only holds the loop may be on another thread than the one that will run it. Relaxed: ours. */
+    if (atomic_load_explicit(&loop->running, memory_order_relaxed) != LOOP_RUNNING ||
+        !task_equip(loop, task))
+        return false;
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+    const struct context *host = loop->host;
+    context_move(&own, host ? host : &loop->context);
+#endif
     task->resumer = here;
     task_begin(loop, task);
     loop->current = task;
     context_switch(here, &task->context);
+    loop->current = outer;
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+    loop->host = host;
+#endif
     return true;
 }
 
@@ -307,7 +328,7 @@ static __attribute__((noinline)) int yield_to(struct weft_loop *loop, struct tas
 static __attribute__((noinline)) int yield_eager(struct weft_loop *loop, struct task *task)
 {
     ready_push(loop, &task->future.entry);
-    task = wf_suspend_eager(loop, task);
+    task = wf_suspend_eager(task);
     return task_deliver_cancel(task) ? WEFT_ECANCELLED : 0;
 }
 

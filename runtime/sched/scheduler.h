@@ -11,7 +11,8 @@
 void wf_task_step(struct runnable *r, struct weft_loop *loop);
 void wf_task_start(struct runnable *r, struct weft_loop *loop);
 
-/* Makes a new task's first step now, up to its first suspension. False: no memory for a stack. */
+/* Makes a new task's first step now, up to its first suspension. False: no memory for a stack, or nobody runs the
+ * loop. */
 bool wf_task_start_eager(struct weft_loop *loop, struct task *task);
 
 /* A timer that a task sleeps on. */

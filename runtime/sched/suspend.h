@@ -12,7 +12,7 @@
 
 /* The unusual ways: back to who started the task eagerly; to whatever r is. Both return when the
  * task is resumed, and return it. */
-struct task *wf_suspend_eager(struct weft_loop *loop, struct task *task);
+struct task *wf_suspend_eager(struct task *task);
 struct task *wf_suspend_to(struct weft_loop *loop, struct task *task, struct runnable *r);
 
 /* A cancellation is still to be delivered to a task that parks: it goes to what it would wait on
@@ -53,7 +53,7 @@ CONTEXT_INLINE struct task *suspend_to(struct weft_loop *loop, struct task *task
 CONTEXT_INLINE struct task *suspend(struct weft_loop *loop, struct task *task)
 {
     if (unlikely(task->resumer != NULL))
-        return wf_suspend_eager(loop, task);
+        return wf_suspend_eager(task);
     return suspend_to(loop, task, ready_next(loop));
 }
 

@@ -115,6 +115,44 @@ START_SIM(eager_task_of_a_callback)
     return 0;
 }
 
+static int start_eagerly(weft_loop *loop, const weft_report *report, void *arg)
+{
+    (void)loop;
+    (void)report;
+    ck_assert_ptr_null(weft_current_task());
+    weft_unref(weft_create_task(yield_in_the_middle, arg, &eager));
+    ck_assert_ptr_null(weft_current_task());
+    trace("handler");
+    return 0;
+}
+
+/* EAGR-01, EXH-01: nor does it matter on whose stack an exception handler creates it: here on that of a
+ * task that has just ended, with its error retrieved by nobody. */
+START_SIM(eager_task_of_a_handler)
+{
+    weft_loop_set_exception_handler(weft_get_running_loop(), start_eagerly, "h");
+    weft_unref(weft_create_task(fail_at_once, NULL, NULL));
+    sim_pass(1);
+    ck_assert_trace("h1 handler");
+    sim_pass(2); /* through the loop's own flow, too */
+    ck_assert_int_eq(weft_sleep(0.1), 0);
+    ck_assert_trace("h2");
+    return 0;
+}
+
+/* The same on the stack of a task that is being suspended: it hears of the end of a gather. */
+START_SIM(eager_task_of_a_handler_beside_a_wait)
+{
+    weft_task *t = weft_create_task(fail_at_once, NULL, NULL);
+    weft_loop_set_exception_handler(weft_get_running_loop(), start_eagerly, "h");
+    weft_unref(weft_gather(&t, 1, 0));
+    ck_assert_int_eq(weft_sleep(0.1), 0);
+    ck_assert_trace("h1 handler h2");
+    ck_assert_int_eq(weft_sleep(0.1), 0);
+    weft_unref(t);
+    return 0;
+}
+
 struct look {
     weft_task *creator, *seen;
     long tasks;
@@ -450,6 +488,8 @@ int main(void)
     tcase_add_test(steps, body_that_does_not_suspend);
     tcase_add_test(steps, body_that_suspends);
     tcase_add_test(steps, eager_task_of_a_callback);
+    tcase_add_test(steps, eager_task_of_a_handler);
+    tcase_add_test(steps, eager_task_of_a_handler_beside_a_wait);
     tcase_add_test(steps, eager_step_is_a_step_of_the_new_task);
     tcase_add_test(steps, eager_steps_nest);
     tcase_add_test(steps, callbacks_are_queued);
