@@ -13,7 +13,8 @@
  *     suspended task is continued where it was, and its calls are found, whichever stack that is.
  * N2  A generator that was started stays on the loop it was started on; all fields but refs are used
  *     by that loop's thread, before the start and after the end by whoever holds it.
- * N3  It is in its loop's list from its start to its end. The list holds no reference.
+ * N3  It is in its loop's list from its start to its end, or until the loop is closed, which forgets
+ *     the list. The list holds no reference.
  */
 #ifndef WEFT_API_GENERATOR_H
 #define WEFT_API_GENERATOR_H

@@ -115,11 +115,13 @@ static void drop_given_up(void *arg)
         leave_over(g);
 }
 
-/* The loop is closed without that. */
+/* The loop is closed without that. Whoever frees one of the others, on whatever thread, does not take
+ * it off the list any more (N3). */
 static void drop_left_over(struct weft_loop *loop)
 {
     struct generator_entry *e = loop->generators.first;
 
+    loop->generators.first = loop->generators.last = NULL;
     while (e) {
         weft_generator *g = generator_of_entry(e);
         e = e->next;

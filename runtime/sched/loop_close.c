@@ -94,6 +94,9 @@ bool wf_loop_close_begin(struct weft_loop *loop)
 static void loop_drop_all(struct weft_loop *loop)
 {
     wf_signals_close(loop);
+    if (loop->generators
+            .ops) /* while its list is whole: from the next step on others free what is on it */
+        loop->generators.ops->drop(loop);
     drop_chain(inbox_close(&loop->inbox));
     struct timer *chain = wf_wheel_take_all(&loop->wheel), *timer;
     while ((timer = timer_chain_pop(&chain))) {
@@ -107,8 +110,6 @@ static void loop_drop_all(struct weft_loop *loop)
     while (loop->tasks_first)
         loop_destroy_task(loop, loop->tasks_first);
     wf_watch_sets_close(loop);
-    if (loop->generators.ops)
-        loop->generators.ops->drop(loop);
     wf_poller_close(&loop->poller);
     wf_stack_cache_fini(&loop->stacks);
 }

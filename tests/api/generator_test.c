@@ -446,6 +446,51 @@ START_TEST(loop_is_closed_inside)
 }
 END_TEST
 
+static void unref_it(void *generator)
+{
+    weft_generator_unref(generator);
+}
+
+/* Of three generators one stays with a task that does not begin, two are given up, just before the loop
+ * ends its run; and of these one whose closing was cancelled is the list's. */
+COROUTINE(stops_with_three)
+{
+    weft_loop *loop = weft_get_running_loop();
+    weft_generator *g[3];
+    weft_task **tasks;
+    for (int i = 0; i < 3; i++) {
+        g[i] = new_three(0);
+        ck_assert_int_eq(weft_generator_next(g[i], NULL), 0);
+    }
+    weft_generator_unref(g[1]);
+    long count = weft_all_tasks(NULL, &tasks);
+    ck_assert_int_eq(count, 2);
+    ck_assert_int_eq(weft_cancel(tasks[1]), 1);
+    weft_task_list_free(tasks, count);
+    ck_assert_int_eq(weft_yield(), 0);
+    ck_assert_int_eq(drops, 0);
+
+    weft_generator_unref(g[0]);
+    weft_task_options owner = {.arg_drop = unref_it};
+    weft_unref(weft_create_task(asks, g[2], &owner));
+    return weft_loop_stop(loop);
+}
+
+/* AGEN-26: nor if tasks that have them in their hands end with the loop. */
+START_TEST(loop_is_closed_before_the_closing)
+{
+    weft_loop *loop = weft_new_event_loop(&(weft_loop_options){.clock = WEFT_CLOCK_VIRTUAL});
+    weft_loop_set_exception_handler(loop, report_record, NULL);
+    weft_task *t = weft_task_new(loop, stops_with_three, NULL, NULL);
+    ck_assert_int_eq(weft_loop_run_forever(loop), 0);
+    ck_assert_int_eq(weft_result(t, NULL), 0);
+    weft_unref(t);
+    ck_assert_int_eq(weft_loop_free(loop), 0);
+    ck_assert_int_eq(drops, 3);
+    ck_assert_trace("started started started");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("generator");
@@ -465,6 +510,7 @@ int main(void)
     tcase_add_test(tests, given_up_elsewhere);
     tcase_add_test(tests, loop_is_closed);
     tcase_add_test(tests, loop_is_closed_inside);
+    tcase_add_test(tests, loop_is_closed_before_the_closing);
     suite_add_tcase(suite, tests);
     return suite_main(suite);
 }
