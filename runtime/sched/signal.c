@@ -1,17 +1,20 @@
 /*
  * signal.c - signals become mail.
  *
- *     signal --handler, on whatever thread--> inbox of a loop --> fn
+ *     signal --handler, on whatever thread--> notice, in the inbox of a loop --> fn
  *
- * One entry a signal, for the whole process and for good: so a handler that is late finds it.
+ * One entry a signal, for the whole process and for good; and one notice for each loop (each loop's
+ * memory, which is never given back) that was ever told of it: so a handler that is late finds them.
  *
- * G1  The handler counts, and sends the entry itself as mail unless it is on its way already:
- *     `queued` goes from false to true by the one who sends. Pushing to an inbox and waking a loop
- *     are lock-free and async-signal-safe.
+ * G1  The handler counts, and sends the notice of the loop that is in charge as mail, unless it is
+ *     on its way already: `queued` goes from false to true by the one who sends. Pushing to an
+ *     inbox and waking a loop are lock-free and async-signal-safe.
  * G2  The loop clears `queued` before it takes the count: a signal that comes later sends again, so
  *     fn runs after the last one.
- * G3  loop, fn and arg are changed under the mutex; loop is read by handlers too. Mail that finds
- *     another loop in charge is sent on.
+ * G3  Who is in charge, fn and arg are changed under the mutex; the first is read by handlers too.
+ *     What has been counted by then is the next one's: it is sent its notice, by who puts it in
+ *     charge, and by whoever comes upon a notice of a loop that is not. A loop that does not run
+ *     keeps its own notice, and nothing else.
  */
 #include "runtime/sched/signal.h"
 
@@ -32,32 +35,39 @@
 /* So many of an urgent signal, not heard by a loop that is stuck, end the process. */
 #define UNHEARD_MAX 3u
 
-struct entry {
+struct notice {
     struct runnable mail;
-    _Atomic(struct weft_loop *) loop; /* who is told; NULL: nobody (G3) */
-    _Atomic uint32_t arrived;         /* counted by handlers, taken by the loop */
-    _Atomic bool queued;              /* G1, G2 */
-    _Atomic bool urgent;              /* written under the mutex, read by handlers */
-    signal_fn fn;                     /* G3 */
-    weft_callback user_fn;            /* where fn is NULL */
-    weft_context *context;            /* of user_fn: a copy of its adder's */
+    struct entry *entry;
+    struct weft_loop *loop;
+    _Atomic bool queued; /* G1, G2 */
+    struct notice *next; /* under the mutex */
+};
+
+struct entry {
+    _Atomic(struct notice *) in_charge; /* the notice of who is told; NULL: nobody (G3) */
+    _Atomic uint32_t arrived;           /* counted by handlers, taken by the loop */
+    _Atomic bool urgent;                /* written under the mutex, read by handlers */
+    signal_fn fn;                       /* G3 */
+    weft_callback user_fn;              /* where fn is NULL */
+    weft_context *context;              /* of user_fn: a copy of its adder's */
     void *arg;
+    struct notice *notices; /* all of them; under the mutex */
 };
 
 static struct entry entries[NSIG];
 static pthread_mutex_t entries_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-/* Sends the entry to the loop that is in charge (G1). Async-signal-safe. */
-static void send_entry(struct entry *entry)
+/* Sends the loop that is in charge its notice (G1). Async-signal-safe. */
+static void send_notice(struct entry *entry)
 {
-    /* Acquire, with the release in wf_signal_set(): the entry is filled in. */
-    struct weft_loop *loop = atomic_load_explicit(&entry->loop, memory_order_acquire);
+    /* Acquire, with the release in entry_set(): notice and entry are filled in. */
+    struct notice *notice = atomic_load_explicit(&entry->in_charge, memory_order_acquire);
 
     /* seq_cst, with signal_run(): the count that was added before is seen there. */
-    if (!loop || atomic_exchange_explicit(&entry->queued, true, memory_order_seq_cst))
+    if (!notice || atomic_exchange_explicit(&notice->queued, true, memory_order_seq_cst))
         return;
-    if (!wf_loop_post(loop, &entry->mail)) /* closed */
-        atomic_store_explicit(&entry->queued, false, memory_order_seq_cst);
+    if (!wf_loop_post(notice->loop, &notice->mail)) /* closed */
+        atomic_store_explicit(&notice->queued, false, memory_order_seq_cst);
 }
 
 static void signal_handler(int number)
@@ -70,7 +80,7 @@ static void signal_handler(int number)
         (void)signal(number, SIG_DFL);
         (void)raise(number); /* delivered when this handler returns */
     } else {
-        send_entry(entry);
+        send_notice(entry);
     }
     errno = saved_errno;
 }
@@ -90,13 +100,16 @@ static int call_user(struct weft_loop *loop, weft_callback fn, void *arg, weft_c
 
 static void signal_run(struct runnable *r, struct weft_loop *loop)
 {
-    struct entry *entry = container_of(r, struct entry, mail);
+    struct notice *notice = container_of(r, struct notice, mail);
+    struct entry *entry = notice->entry;
 
-    atomic_store_explicit(&entry->queued, false, memory_order_seq_cst); /* G2 */
-    if (!loop)
+    atomic_store_explicit(&notice->queued, false, memory_order_seq_cst); /* G2 */
+    if (!loop) {
+        send_notice(entry); /* G3: the loop is closed, and so not in charge */
         return;
+    }
     pthread_mutex_lock(&entries_mutex);
-    bool in_charge = atomic_load_explicit(&entry->loop, memory_order_relaxed) == loop;
+    bool in_charge = atomic_load_explicit(&entry->in_charge, memory_order_relaxed) == notice;
     uint32_t count =
         in_charge ? atomic_exchange_explicit(&entry->arrived, 0, memory_order_seq_cst) : 0;
     signal_fn fn = entry->fn;
@@ -105,7 +118,7 @@ static void signal_run(struct runnable *r, struct weft_loop *loop)
     weft_context *context = weft_context_ref(entry->context);
     pthread_mutex_unlock(&entries_mutex);
     if (!in_charge)
-        send_entry(entry); /* G3 */
+        send_notice(entry); /* G3 */
     int code = 0;
     if (count)
         code = fn ? fn(loop, count, arg) : call_user(loop, user_fn, arg, context);
@@ -134,6 +147,33 @@ bool wf_signal_is_default(int number)
            action.sa_handler == SIG_DFL;
 }
 
+/* Who is told, or NULL. Under the mutex. */
+static struct weft_loop *entry_loop(const struct entry *entry)
+{
+    const struct notice *notice = atomic_load_explicit(&entry->in_charge, memory_order_relaxed);
+    return notice ? notice->loop : NULL;
+}
+
+/* The loop's notice, made at the first use; NULL: no memory. Under the mutex. */
+static struct notice *notice_get(struct entry *entry, struct weft_loop *loop)
+{
+    struct notice *notice = entry->notices;
+    while (notice && notice->loop != loop)
+        notice = notice->next;
+    if (notice)
+        return notice;
+    notice = mem_alloc(sizeof(*notice));
+    if (!notice)
+        return NULL;
+    notice->mail.run = signal_run;
+    notice->entry = entry;
+    notice->loop = loop;
+    atomic_init(&notice->queued, false);
+    notice->next = entry->notices;
+    entry->notices = notice;
+    return notice;
+}
+
 /* context: NULL, or a reference that passes to the call. */
 static int entry_set(struct weft_loop *loop, int number, signal_fn fn, weft_callback user_fn,
                      void *arg, weft_context *context, bool urgent)
@@ -142,20 +182,22 @@ static int entry_set(struct weft_loop *loop, int number, signal_fn fn, weft_call
     weft_context *unused = context;
 
     pthread_mutex_lock(&entries_mutex);
-    int rc = loop_is_closed(loop) ? WEFT_ELOOPCLOSED : install(number);
+    struct notice *notice = notice_get(entry, loop);
+    int rc = loop_is_closed(loop) ? WEFT_ELOOPCLOSED : notice ? install(number) : -ENOMEM;
     if (!rc) {
-        struct weft_loop *old = atomic_load_explicit(&entry->loop, memory_order_relaxed);
-        if (!old) /* of an earlier handler's time */
+        if (!entry_loop(entry)) /* of an earlier handler's time */
             atomic_store_explicit(&entry->arrived, 0, memory_order_seq_cst);
-        entry->mail.run = signal_run;
         entry->fn = fn;
         entry->user_fn = user_fn;
         entry->arg = arg;
         unused = entry->context;
         entry->context = context;
         atomic_store_explicit(&entry->urgent, urgent, memory_order_relaxed);
-        /* Release, with the acquire in send_entry(). */
-        atomic_store_explicit(&entry->loop, loop, memory_order_release);
+        /* Release, with the acquire in send_notice(). Sequentially consistent, before the look at
+         * what was counted: a handler that comes meanwhile sees it, or is seen (G3). */
+        atomic_store_explicit(&entry->in_charge, notice, memory_order_seq_cst);
+        if (atomic_load_explicit(&entry->arrived, memory_order_seq_cst))
+            send_notice(entry);
     }
     pthread_mutex_unlock(&entries_mutex);
     weft_context_unref(unused); /* outside: values are dropped, which may do anything */
@@ -169,7 +211,7 @@ static weft_context *entry_clear(int number, bool if_ours)
     struct sigaction action, none = {.sa_handler = SIG_DFL};
     weft_context *context = entry->context;
 
-    atomic_store_explicit(&entry->loop, NULL, memory_order_release);
+    atomic_store_explicit(&entry->in_charge, NULL, memory_order_release);
     atomic_store_explicit(&entry->urgent, false, memory_order_relaxed);
     entry->fn = NULL;
     entry->arg = NULL;
@@ -192,8 +234,7 @@ bool wf_signal_unset(struct weft_loop *loop, int number, signal_fn fn, const voi
     weft_context *context = NULL;
 
     pthread_mutex_lock(&entries_mutex);
-    bool found = atomic_load_explicit(&entry->loop, memory_order_relaxed) == loop &&
-                 (!fn || (entry->fn == fn && entry->arg == arg));
+    bool found = entry_loop(entry) == loop && (!fn || (entry->fn == fn && entry->arg == arg));
     if (found)
         context = entry_clear(number, if_ours);
     pthread_mutex_unlock(&entries_mutex);
@@ -220,11 +261,12 @@ void wf_signals_unlock(void)
 void wf_signals_forget(void)
 {
     for (int number = 1; number < NSIG; number++) {
-        if (atomic_load_explicit(&entries[number].loop, memory_order_relaxed)) {
+        if (entry_loop(&entries[number])) {
             /* Its values stay: none of the user's code runs in the middle of a fork. */
             entries[number].context = entry_clear(number, true);
         }
-        atomic_store_explicit(&entries[number].queued, false, memory_order_relaxed);
+        for (struct notice *notice = entries[number].notices; notice; notice = notice->next)
+            atomic_store_explicit(&notice->queued, false, memory_order_relaxed); /* one thread */
     }
 }
 

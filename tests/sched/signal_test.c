@@ -89,6 +89,37 @@ START_TEST(wakes_a_sleeper)
 }
 END_TEST
 
+COROUTINE(hears_one)
+{
+    await_calls(1);
+    return 0;
+}
+
+/* SIGH-05: a handler that is moved to another loop is called there, whether the signal came before
+ * that or after, though the loop that had it before never runs again. */
+START_TEST(moved_to_another_loop)
+{
+    weft_loop *before = weft_new_event_loop(NULL);
+    for (int late = 0; late <= 1; late++) {
+        weft_loop *loop = weft_new_event_loop(NULL);
+        calls = 0;
+        ck_assert_int_eq(weft_loop_add_signal_handler(before, SIGUSR1, count_call, "old"), 0);
+        send_signal(SIGUSR1);
+        if (late)
+            ck_assert_int_eq(weft_loop_remove_signal_handler(before, SIGUSR1), 1);
+        ck_assert_int_eq(weft_loop_add_signal_handler(loop, SIGUSR1, count_call, "new"), 0);
+        if (late)
+            send_signal(SIGUSR1);
+        weft_task *t = weft_create_task_on(loop, hears_one, NULL, NULL);
+        ck_assert_int_eq(weft_loop_run_until_complete(loop, t, NULL), 0);
+        weft_unref(t);
+        ck_assert_trace("new");
+        ck_assert_int_eq(weft_loop_free(loop), 0);
+    }
+    ck_assert_int_eq(weft_loop_free(before), 0);
+}
+END_TEST
+
 /* SIGH-02, SIGH-03, SIGH-07: what is refused. */
 START_TEST(refused)
 {
@@ -455,6 +486,7 @@ int main(void)
 
     tcase_add_test(handlers, as_a_callback);
     tcase_add_test(handlers, wakes_a_sleeper);
+    tcase_add_test(handlers, moved_to_another_loop);
     tcase_add_test(handlers, refused);
     tcase_add_test(handlers, closing);
     tcase_add_test(handlers, merged);
