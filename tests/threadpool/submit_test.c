@@ -1,38 +1,13 @@
 /*
- * submit_test.c - coroutines from foreign threads, and waiting for futures without a loop.
+ * submit_test.c - coroutines that threads without a loop submit to one.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
-#include <unistd.h>
 
-#include "tests/support/sim.h"
 #include "tests/support/suite.h"
-
-static weft_runner runner;
-static weft_loop *loop;
-
-/* A runtime of two loops in the background, as in an existing server. */
-static void open_runtime(void)
-{
-    weft_runner_options options = {.loops = 2};
-    ck_assert_int_eq(weft_runner_init(&runner, &options), 0);
-    ck_assert_int_eq(weft_runner_start(&runner), 0);
-    loop = weft_runner_get_loop(&runner);
-    weft_loop_set_exception_handler(loop, report_record, NULL);
-}
-
-static void close_runtime(void)
-{
-    ck_assert_int_eq(weft_runner_close(&runner), 0);
-}
-
-static int give(void *arg, void **result)
-{
-    *result = arg;
-    return 0;
-}
+#include "tests/threadpool/background.h"
 
 static int fail_io(void *arg, void **result)
 {
@@ -109,15 +84,6 @@ START_TEST(time_out_and_cancel)
 }
 END_TEST
 
-static int swallow(void *arg, void **result)
-{
-    sem_post(arg);
-    ck_assert_int_eq(weft_sleep(WEFT_FOREVER), WEFT_ECANCELLED);
-    *result = arg;
-    sem_post(arg);
-    return 0;
-}
-
 /* XTHR-09: a task that has begun does not make its future "running": cancel works until it is done. */
 START_TEST(cancel_works_while_the_task_runs)
 {
@@ -169,158 +135,6 @@ START_TEST(cancelled_inside)
     weft_future *f = weft_run_coroutine_threadsafe(cancel_self, NULL, loop);
     ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, NULL), WEFT_ECANCELLED);
     ck_assert(weft_cancelled(f));
-    weft_unref(f);
-}
-END_TEST
-
-static char order[8];
-static _Atomic int order_count;
-static pthread_t order_thread;
-static sem_t order_done;
-
-static int note(weft_future *f, void *arg)
-{
-    (void)f;
-    order[order_count++] = *(const char *)arg;
-    order_thread = pthread_self();
-    sem_post(&order_done);
-    return 0;
-}
-
-/* XTHR-10, XTHR-11: callbacks run in order in the completing thread; on a done one, at once and
- * here. */
-START_TEST(callbacks_of_a_concurrent_future)
-{
-    static sem_t sem; /* outlives the test: a task may still post it */
-    sem_init(&order_done, 0, 0);
-    sem_init(&sem, 0, 0);
-    weft_future *f = weft_run_coroutine_threadsafe(swallow, &sem, loop);
-    while (sem_wait(&sem))
-        continue;
-    weft_future *g = weft_future_new(NULL);
-    ck_assert_int_eq(weft_add_done_callback(g, note, "a"), 0);
-    ck_assert_int_eq(weft_add_done_callback(g, note, "b"), 0);
-    char removed[] = "x";
-    ck_assert_int_eq(weft_add_done_callback(g, note, removed), 0);
-    ck_assert_int_eq(weft_add_done_callback(g, note, removed), 0);
-    ck_assert_int_eq(weft_remove_done_callback(g, note, removed), 2);
-    ck_assert_int_eq(weft_future_set_result(g, NULL), 0);
-    ck_assert_int_eq(order_count, 2);
-    ck_assert(order[0] == 'a' && order[1] == 'b');
-    ck_assert(pthread_equal(order_thread, pthread_self()));
-    ck_assert_int_eq(weft_add_done_callback(g, note, "c"), 0);
-    ck_assert_int_eq(order_count, 3);
-    ck_assert_int_eq(order[2], 'c');
-    ck_assert_int_eq(weft_future_set_result(g, NULL), WEFT_EINVALIDSTATE); /* XTHR-17 */
-    weft_unref(g);
-    weft_cancel(f);
-    weft_unref(f);
-}
-END_TEST
-
-static int fail_note(weft_future *f, void *arg)
-{
-    note(f, arg);
-    return weft_fail(-EIO, "no pen");
-}
-
-/* XTHR-12: an error of such a callback is logged, and the others are called. */
-START_TEST(failing_callback)
-{
-    char log[512] = "";
-    int fds[2];
-    ck_assert_int_eq(pipe(fds), 0);
-    sem_init(&order_done, 0, 0);
-    weft_future *g = weft_future_new(NULL);
-    ck_assert_int_eq(weft_add_done_callback(g, fail_note, "a"), 0);
-    ck_assert_int_eq(weft_add_done_callback(g, note, "b"), 0);
-    int stderr_kept = dup(STDERR_FILENO);
-    ck_assert_int_ge(dup2(fds[1], STDERR_FILENO), 0);
-    int rc = weft_future_set_result(g, NULL);
-    ck_assert_int_ge(dup2(stderr_kept, STDERR_FILENO), 0);
-    ck_assert_int_eq(rc, 0);
-    ck_assert_int_eq(order_count, 2);
-    ck_assert(order[0] == 'a' && order[1] == 'b');
-    ck_assert_int_gt(read(fds[0], log, sizeof(log) - 1), 0);
-    ck_assert_ptr_nonnull(strstr(log, "Exception in done callback"));
-    ck_assert_ptr_nonnull(strstr(log, "no pen"));
-    ck_assert_int_eq(weft_result(g, NULL), 0);
-    close(stderr_kept);
-    close(fds[0]);
-    close(fds[1]);
-    weft_unref(g);
-}
-END_TEST
-
-static int set_true(void *arg, void **result)
-{
-    (void)result;
-    *(bool *)arg = true;
-    return 0;
-}
-
-static void *complete_later(void *f)
-{
-    ck_assert_int_eq(weft_future_set_result(f, f), 0);
-    return NULL;
-}
-
-static int wait_in_the_loop(void *arg, void **result)
-{
-    bool ran = false;
-    void *value = NULL;
-    pthread_t thread;
-    (void)arg, (void)result;
-    weft_future *f = weft_future_new(NULL);
-    weft_task *other = weft_create_task(set_true, &ran, NULL);
-    ck_assert_int_eq(weft_future_wait(f, 0.001, NULL), WEFT_ETIMEDOUT);
-    ck_assert(!ran);
-    ck_assert_int_eq(pthread_create(&thread, NULL, complete_later, f), 0);
-    ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, &value), 0);
-    ck_assert_ptr_eq(value, f);
-    ck_assert(!ran);
-    pthread_join(thread, NULL);
-    weft_unref(f);
-    ck_assert_int_eq(weft_join(other, NULL), 0);
-    ck_assert(ran);
-    return 0;
-}
-
-/* XTHR-15: waiting for a result in the loop's own thread blocks that loop. */
-START_TEST(waiting_in_the_loop_blocks_it)
-{
-    weft_future *f = weft_run_coroutine_threadsafe(wait_in_the_loop, NULL, loop);
-    ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, NULL), 0);
-    weft_unref(f);
-}
-END_TEST
-
-static int cancel_later_task(void *arg, void **result)
-{
-    *result = arg;
-    return weft_sleep(0.01);
-}
-
-static void *wait_for_it(void *arg)
-{
-    void *value = NULL;
-    ck_assert_int_eq(weft_future_wait(arg, WEFT_FOREVER, &value), 0);
-    return value;
-}
-
-/* XTHR-16: any number of threads may wait for one future. */
-START_TEST(many_waiters)
-{
-    int mark;
-    pthread_t threads[8];
-    weft_future *f = weft_run_coroutine_threadsafe(cancel_later_task, &mark, loop);
-    for (int i = 0; i < 8; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, wait_for_it, f), 0);
-    for (int i = 0; i < 8; i++) {
-        void *value;
-        pthread_join(threads[i], &value);
-        ck_assert_ptr_eq(value, &mark);
-    }
     weft_unref(f);
 }
 END_TEST
@@ -435,76 +249,6 @@ START_TEST(factory_fails)
 }
 END_TEST
 
-static int mirror_main(void *arg, void **result)
-{
-    weft_future *source = arg, *mirror = weft_wrap_future(source);
-    ck_assert_ptr_eq(weft_future_get_loop(mirror), weft_get_running_loop());
-    weft_future *own = weft_create_future(), *same = weft_wrap_future(own);
-    ck_assert_ptr_eq(own, same);
-    weft_unref(own);
-    weft_unref(same);
-    return weft_join(mirror, result);
-}
-
-static int mirror_cancel_main(void *arg, void **result)
-{
-    weft_future *mirror = weft_wrap_future(arg);
-    (void)result;
-    ck_assert_int_eq(weft_cancel(mirror), 1);
-    return weft_join(mirror, NULL) == WEFT_ECANCELLED ? 0 : -1;
-}
-
-/* A mirror of the argument ends with a CancelledError: gives whether it was cancelled. */
-static int mirror_ends_main(void *arg, void **result)
-{
-    weft_future *mirror = weft_wrap_future(arg);
-    ck_assert_int_eq(weft_await(mirror, NULL), WEFT_ECANCELLED);
-    *result = (void *)(intptr_t)weft_cancelled(mirror);
-    weft_unref(mirror);
-    return 0;
-}
-
-/* XTHR-18: the mirror of a cancelled future is cancelled; that of one that failed has failed, be it
- * with CancelledError. */
-START_TEST(mirrors_tell_failed_from_cancelled)
-{
-    for (int cancelled = 0; cancelled < 2; cancelled++) {
-        void *value = NULL;
-        weft_future *source = weft_future_new(NULL);
-        weft_future *f = weft_run_coroutine_threadsafe(mirror_ends_main, source, loop);
-        if (cancelled)
-            ck_assert_int_eq(weft_cancel(source), 1);
-        else
-            ck_assert_int_eq(weft_future_set_exception(source, WEFT_ECANCELLED), 0);
-        ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, &value), 0);
-        ck_assert_int_eq((int)(intptr_t)value, cancelled);
-        weft_unref(f);
-        weft_unref(source);
-    }
-}
-END_TEST
-
-/* XTHR-18, XTHR-19, XTHR-20: the mirror gets the outcome; cancelling it cancels the source. */
-START_TEST(mirrors)
-{
-    int mark;
-    void *value = NULL;
-    weft_future *source = weft_future_new(NULL);
-    weft_future *f = weft_run_coroutine_threadsafe(mirror_main, source, loop);
-    ck_assert_int_eq(weft_future_set_result(source, &mark), 0);
-    ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, &value), 0);
-    ck_assert_ptr_eq(value, &mark);
-    weft_unref(f);
-    weft_unref(source);
-    source = weft_future_new(NULL);
-    f = weft_run_coroutine_threadsafe(mirror_cancel_main, source, loop);
-    ck_assert_int_eq(weft_future_wait(f, WEFT_FOREVER, NULL), 0);
-    ck_assert_int_eq(weft_future_wait(source, WEFT_FOREVER, NULL), WEFT_ECANCELLED);
-    weft_unref(f);
-    weft_unref(source);
-}
-END_TEST
-
 #define THREADS 2000
 
 static _Atomic int ran;
@@ -552,6 +296,7 @@ int main(void)
 {
     Suite *suite = suite_create("submit");
     TCase *tcase = tcase_create("submit");
+
     tcase_add_checked_fixture(tcase, open_runtime, close_runtime);
     tcase_add_test(tcase, result_and_error);
     tcase_add_test(tcase, bad_arguments);
@@ -559,16 +304,10 @@ int main(void)
     tcase_add_test(tcase, cancel_works_while_the_task_runs);
     tcase_add_test(tcase, swallowed_cancellation);
     tcase_add_test(tcase, cancelled_inside);
-    tcase_add_test(tcase, callbacks_of_a_concurrent_future);
-    tcase_add_test(tcase, failing_callback);
-    tcase_add_test(tcase, waiting_in_the_loop_blocks_it);
-    tcase_add_test(tcase, many_waiters);
     tcase_add_test(tcase, closed_loop);
     tcase_add_test(tcase, names);
     tcase_add_test(tcase, cancelled_after_the_task_is_gone);
     tcase_add_test(tcase, factory_fails);
-    tcase_add_test(tcase, mirrors);
-    tcase_add_test(tcase, mirrors_tell_failed_from_cancelled);
     tcase_add_test(tcase, thousands_of_threads);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
