@@ -177,10 +177,12 @@ START_SIM(all_orders)
 {
     int seen[3] = {0};
     for (int k = 0; k < 8 * 8 * 8; k++) {
-        struct limits limits = {.outer_delay = k % 8, .inner_delay = k / 8 % 8};
+        int inner = k / 8 % 8;
+        struct limits limits = {.outer_delay = k % 8, .inner_delay = inner};
         double begun = now();
         weft_task *t = weft_create_task(within_both, &limits, NULL);
-        ck_assert_int_eq(weft_sleep(k / 64), 0);
+        int pause = k / 64;
+        ck_assert_int_eq(weft_sleep(pause), 0);
         bool asked = weft_cancel(t);
         int rc = weft_join(t, NULL);
         ck_assert(asked ? rc == WEFT_ECANCELLED || rc == WEFT_ETIMEDOUT
