@@ -16,6 +16,7 @@
 #include <weft/task_group.h>
 
 #include "api/host.h"
+#include "runtime/sched/occupy.h"
 
 enum group_state {
     GROUP_NEW,
@@ -243,12 +244,17 @@ int weft_task_group_cancel(weft_task_group *group)
         group->state_ = GROUP_CANCELLED_NEW;
         return 0;
     }
-    if (group->state_ == GROUP_OVER || (group->state_ == GROUP_EXITING && !group->first_))
+    if (group->state_ == GROUP_OVER)
         return 0;
-    if (!group->aborting_)
+    struct loop_visit visit;
+    if (!wf_loop_enter(group->loop_, &visit))
+        return weft_fail(WEFT_EWRONGTHREAD, "the task group belongs to another loop");
+    bool left = group->state_ == GROUP_EXITING && !group->first_;
+    if (!left && !group->aborting_)
         group_abort(group);
-    if (!group->parent_cancelled_)
+    if (!left && !group->parent_cancelled_)
         cancel_parent(group);
+    wf_loop_leave(group->loop_, &visit);
     return 0;
 }
 

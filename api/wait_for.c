@@ -129,7 +129,11 @@ static int without_time(struct weft_loop *loop, struct task *task, weft_future *
         b->waker.ready = &b->told;
         wf_future_add_waker(future, &b->waker);
     }
-    wf_future_cancel(future, NULL);
+    int asked = wf_future_cancel(future, NULL);
+    if (unlikely(asked < 0)) { /* no memory to ask another loop's */
+        bystander_end(b);
+        return asked;
+    }
     wf_park(loop, task, &b->wait);
     bool cancelled = b->cancelled;
     weft_error *error = b->error;

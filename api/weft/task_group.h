@@ -81,7 +81,7 @@ WEFT_API weft_task *weft_task_group_create_task(weft_task_group *group, weft_cor
  * after the end.
  *
  * Context: loop
- * Return:  0; -EINVAL
+ * Return:  0; WEFT_EWRONGTHREAD while another thread runs the group's loop; -EINVAL
  * asyncio: TaskGroup.cancel()
  */
 WEFT_API int weft_task_group_cancel(weft_task_group *group);

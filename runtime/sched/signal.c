@@ -230,11 +230,11 @@ int wf_signal_set(struct weft_loop *loop, int number, signal_fn fn, void *arg, b
 bool wf_signal_unset(struct weft_loop *loop, int number, signal_fn fn, const void *arg,
                      bool if_ours)
 {
-    struct entry *entry = &entries[number];
+    const struct entry *entry = &entries[number];
     weft_context *context = NULL;
 
     pthread_mutex_lock(&entries_mutex);
-    bool found = entry_loop(entry) == loop && (!fn || (entry->fn == fn && entry->arg == arg));
+    bool found = entry_loop(entry) == loop && entry->fn == fn && (!fn || entry->arg == arg);
     if (found)
         context = entry_clear(number, if_ours);
     pthread_mutex_unlock(&entries_mutex);
@@ -244,8 +244,13 @@ bool wf_signal_unset(struct weft_loop *loop, int number, signal_fn fn, const voi
 
 void wf_signals_close(struct weft_loop *loop)
 {
-    for (int number = 1; number < NSIG; number++)
-        (void)wf_signal_unset(loop, number, NULL, NULL, true);
+    for (int number = 1; number < NSIG; number++) {
+        pthread_mutex_lock(&entries_mutex);
+        weft_context *context =
+            entry_loop(&entries[number]) == loop ? entry_clear(number, true) : NULL;
+        pthread_mutex_unlock(&entries_mutex);
+        weft_context_unref(context);
+    }
 }
 
 void wf_signals_lock(void)

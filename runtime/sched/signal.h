@@ -24,7 +24,7 @@ bool wf_signal_is_default(int number);
 int wf_signal_set(struct weft_loop *loop, int number, signal_fn fn, void *arg, bool urgent);
 
 /*
- * The loop is not told any more, if it was, and by fn and arg: then true. The default effect comes
+ * The loop is not told any more, if it was, and by fn and arg (fn NULL: by the program's function): then true. The default effect comes
  * back, unless (if_ours) the program has installed something over our handler.
  */
 bool wf_signal_unset(struct weft_loop *loop, int number, signal_fn fn, const void *arg,

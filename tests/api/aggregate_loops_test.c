@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "runtime/base/fault.h"
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
 
@@ -290,6 +291,19 @@ START_LOOPS(tasks_elsewhere)
     return 0;
 }
 
+/* A time-out that has no memory for its message to another loop's task says so, and does not wait. */
+START_LOOPS(no_memory_to_ask)
+{
+    weft_task *t = weft_create_task_on(loop_at(1), sleeps, NULL, NULL);
+    wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, true);
+    int rc = weft_wait_for(t, 0, NULL);
+    wf_fault_reset();
+    ck_assert_int_eq(rc, -ENOMEM);
+    ck_assert_int_eq(weft_wait_for(t, 0, NULL), WEFT_ETIMEDOUT);
+    weft_unref(t);
+    return 0;
+}
+
 COROUTINE(waits_for_all)
 {
     weft_future *pending[FUTURES];
@@ -374,6 +388,7 @@ COROUTINE(uses_elsewhere)
     ck_assert_ptr_null(weft_task_group_create_task(&shared_group, sleeps, NULL, NULL));
     ck_assert_int_eq(errno, -WEFT_EWRONGTHREAD);
     ck_assert_int_eq(weft_task_group_end(&shared_group, 0), WEFT_ERUNTIME);
+    ck_assert_int_eq(weft_task_group_cancel(&shared_group), WEFT_EWRONGTHREAD);
     ck_assert_int_eq(weft_timeout_reschedule(&shared_limit, 0), WEFT_EWRONGTHREAD);
     ck_assert_int_eq(weft_timeout_end(&shared_limit, 0), WEFT_ERUNTIME);
     return 0;
@@ -407,6 +422,7 @@ int main(void)
     tcase_add_test(tests, cancelled_by_a_thread);
     tcase_add_test(tests, cancelled_while_it_ends);
     tcase_add_test(tests, tasks_elsewhere);
+    tcase_add_test(tests, no_memory_to_ask);
     tcase_add_test(tests, waiting_loop_is_closed);
     tcase_add_test(tests, childrens_loop_is_closed);
     tcase_add_test(tests, one_loop_only);

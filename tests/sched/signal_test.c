@@ -339,6 +339,13 @@ COROUTINE(installs_own)
     return 0;
 }
 
+COROUTINE(removes_none)
+{
+    ck_assert_int_eq(weft_loop_remove_signal_handler(weft_get_running_loop(), SIGINT), 0);
+    send_signal(SIGINT);
+    return weft_sleep(100);
+}
+
 static void *run_elsewhere(void *arg)
 {
     struct sigaction action;
@@ -362,6 +369,8 @@ START_TEST(own_handlers)
     ck_assert_int_eq(sigaction(SIGINT, NULL, &action), 0);
     ck_assert(action.sa_handler == own_handler);
     signal(SIGINT, SIG_DFL);
+    /* SIGH-06: the runner's own is none that was added. */
+    ck_assert_int_eq(weft_run(removes_none, NULL, NULL), WEFT_EINTERRUPTED);
     weft_runner runner;
     pthread_t thread;
     ck_assert_int_eq(weft_runner_init(&runner, NULL), 0);
