@@ -7,49 +7,19 @@
 #include <sched.h>
 
 #include "runtime/base/fault.h"
-#include "tests/support/sim.h"
+#include "tests/support/pair.h"
 #include "tests/support/suite.h"
 
 #define FUTURES 9
 
-static weft_runner runner;
 static weft_future *futures[FUTURES];
 static int values[FUTURES];
-
-static weft_loop *loop_at(int index)
-{
-    return weft_runner_loop_at(&runner, index);
-}
-
-static int loops_main(void *arg, void **result)
-{
-    struct sim_body *body = arg;
-    return body->main(body->arg, result);
-}
-
-/* Runs main on loop 0 of two. */
-static void run_on_two(weft_coroutine main)
-{
-    struct sim_body body = {main, NULL};
-    ck_assert_int_eq(weft_runner_init(&runner, &(weft_runner_options){.loops = 2}), 0);
-    ck_assert_int_eq(weft_runner_run(&runner, loops_main, &body, NULL), 0);
-    ck_assert_int_eq(weft_runner_close(&runner), 0);
-}
-
-#define START_LOOPS(name)        \
-    COROUTINE(name##_main);      \
-    START_TEST(name)             \
-    {                            \
-        run_on_two(name##_main); \
-    }                            \
-    END_TEST                     \
-    COROUTINE(name##_main)
 
 /* A third of them of the running loop, of the other one, and of none. */
 static void make_futures(void)
 {
     for (int i = 0; i < FUTURES; i++) {
-        futures[i] = weft_future_new(i % 3 == 2 ? NULL : loop_at(i % 3));
+        futures[i] = weft_future_new(i % 3 == 2 ? NULL : pair_loop(i % 3));
         ck_assert_ptr_nonnull(futures[i]);
     }
 }
@@ -74,19 +44,19 @@ COROUTINE(completes_all)
 /* Completes them all from loop 1. */
 static weft_task *complete_elsewhere(void)
 {
-    weft_task *task = weft_create_task_on(loop_at(1), completes_all, NULL, NULL);
+    weft_task *task = weft_create_task_on(pair_loop(1), completes_all, NULL, NULL);
     ck_assert_ptr_nonnull(task);
     return task;
 }
 
 /* GATH-21, MULT-03: a gather over several loops. */
-START_LOOPS(gathered)
+START_PAIR(gathered)
 {
     for (int round = 0; round < 50; round++) {
         make_futures();
         weft_task *completer = complete_elsewhere();
         weft_future *g = weft_gather(futures, FUTURES, round % 2);
-        ck_assert_ptr_eq(weft_future_get_loop(g), loop_at(0));
+        ck_assert_ptr_eq(weft_future_get_loop(g), pair_loop(0));
         ck_assert_int_eq(weft_join(g, NULL), 0);
         for (int i = 0; i < FUTURES; i++)
             ck_assert_int_eq(weft_result(futures[i], NULL), 0);
@@ -97,7 +67,7 @@ START_LOOPS(gathered)
 }
 
 /* MULT-03: waiting over several loops: what is said to be done is, and in the end all are. */
-START_LOOPS(waited_for)
+START_PAIR(waited_for)
 {
     static const weft_return_when whens[] = {WEFT_ALL_COMPLETED, WEFT_FIRST_COMPLETED,
                                              WEFT_FIRST_EXCEPTION};
@@ -122,7 +92,7 @@ START_LOOPS(waited_for)
 }
 
 /* MULT-03: one after the other, each once, over several loops. */
-START_LOOPS(iterated)
+START_PAIR(iterated)
 {
     for (int round = 0; round < 50; round++) {
         weft_as_completed iter;
@@ -148,7 +118,7 @@ START_LOOPS(iterated)
 }
 
 /* MULT-03: shields of them, every other one of which is cancelled meanwhile. */
-START_LOOPS(shielded)
+START_PAIR(shielded)
 {
     for (int round = 0; round < 50; round++) {
         weft_future *shields[FUTURES];
@@ -184,7 +154,7 @@ static int cancel_in_thread(weft_future *future)
 }
 
 /* GATH-11, GATH-12: a gather, and a shield, cancelled by another thread. */
-START_LOOPS(cancelled_by_a_thread)
+START_PAIR(cancelled_by_a_thread)
 {
     for (int collect = 0; collect < 2; collect++) {
         make_futures();
@@ -235,7 +205,7 @@ static void *cancel_gathers(void *arg)
 
 /* GATH-13, GATH-15: a request that was accepted stands, though the loop hears of the child's end
  * while the rest, which is done, is still being asked. */
-START_LOOPS(cancelled_while_it_ends)
+START_PAIR(cancelled_while_it_ends)
 {
     static weft_future *jobs[CROWD];
     struct race last = {NULL, 0}, race = {NULL, 0};
@@ -265,7 +235,7 @@ START_LOOPS(cancelled_while_it_ends)
 
 COROUTINE(fails_elsewhere)
 {
-    ck_assert_ptr_eq(weft_get_running_loop(), loop_at(1));
+    ck_assert_ptr_eq(weft_get_running_loop(), pair_loop(1));
     return weft_fail(-EIO, "elsewhere");
 }
 
@@ -275,10 +245,10 @@ COROUTINE(sleeps)
 }
 
 /* Tasks of another loop as children: their failures, their cancellation through the gather. */
-START_LOOPS(tasks_elsewhere)
+START_PAIR(tasks_elsewhere)
 {
-    weft_future *jobs[] = {weft_create_task_on(loop_at(1), sleeps, NULL, NULL),
-                           weft_create_task_on(loop_at(1), fails_elsewhere, NULL, NULL),
+    weft_future *jobs[] = {weft_create_task_on(pair_loop(1), sleeps, NULL, NULL),
+                           weft_create_task_on(pair_loop(1), fails_elsewhere, NULL, NULL),
                            weft_create_task(sleeps, NULL, NULL)};
     ck_assert_int_eq(weft_join(weft_gather(jobs, 3, 0), NULL), -EIO);
     ck_assert_str_eq(weft_error_message(weft_error_current()), "elsewhere");
@@ -394,14 +364,14 @@ COROUTINE(uses_elsewhere)
     return 0;
 }
 
-START_LOOPS(one_loop_only)
+START_PAIR(one_loop_only)
 {
     weft_future *f = weft_create_future();
     ck_assert_int_eq(weft_as_completed_begin(&shared_iter, &f, 1, 100), 0);
     ck_assert_int_eq(weft_task_group_begin(&shared_group), 0);
     ck_assert_int_eq(weft_timeout_init(&shared_limit, 100), 0);
     ck_assert_int_eq(weft_timeout_begin(&shared_limit), 0);
-    ck_assert_int_eq(weft_join(weft_create_task_on(loop_at(1), uses_elsewhere, NULL, NULL), NULL),
+    ck_assert_int_eq(weft_join(weft_create_task_on(pair_loop(1), uses_elsewhere, NULL, NULL), NULL),
                      0);
     ck_assert_int_eq(weft_timeout_end(&shared_limit, 0), 0);
     ck_assert_int_eq(weft_task_group_end(&shared_group, 0), 0);

@@ -3,16 +3,8 @@
  */
 #include <errno.h>
 
-#include "tests/support/sim.h"
+#include "tests/api/jobs.h"
 #include "tests/support/suite.h"
-
-struct job {
-    const char *name;
-    double seconds;
-    int code;
-};
-
-static struct job jobs[] = {{"a", 3, 0}, {"b", 1, 0}, {"c", 2, -EIO}};
 
 COROUTINE(work)
 {
@@ -21,25 +13,6 @@ COROUTINE(work)
     int rc = weft_sleep(job->seconds);
     *result = (void *)(uintptr_t)job->name;
     return rc ? rc : job->code;
-}
-
-static void start(weft_future **futures)
-{
-    for (int i = 0; i < 3; i++)
-        futures[i] = weft_create_task(work, &jobs[i], NULL);
-}
-
-static void end(weft_future **futures)
-{
-    for (int i = 0; i < 3; i++) {
-        weft_cancel(futures[i]);
-        weft_join(futures[i], NULL);
-    }
-}
-
-static double now(void)
-{
-    return weft_loop_time(weft_get_running_loop());
 }
 
 /* ASCO-02, ASCO-03, ASCO-04, ASCO-09, ASCO-14: the futures themselves, in the order of completion,
@@ -154,7 +127,7 @@ START_SIM(no_timer_stays)
         ck_assert_int_eq(weft_loop_set_idle_callback(weft_get_running_loop(), no_timer_left, idle),
                          0);
         ck_assert_int_eq(weft_join(idle, NULL), 0);
-        ck_assert_double_le(now(), 5);
+        ck_assert_double_le(sim_now(), 5);
         weft_loop_set_idle_callback(weft_get_running_loop(), NULL, NULL);
         idle = weft_create_future();
         if (!i)
@@ -348,7 +321,7 @@ START_SIM(at_the_same_time)
 {
     for (int order = 0; order < 2; order++) {
         weft_future *f[] = {weft_create_future(), weft_create_future()}, *next;
-        double when = now() + 5;
+        double when = sim_now() + 5;
         weft_loop *loop = weft_get_running_loop();
         if (order)
             ck_assert_int_eq(weft_call_at(loop, when, complete, f[0], NULL), 0);

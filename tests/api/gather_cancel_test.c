@@ -39,11 +39,6 @@ static void unref_all(weft_future **futures, int count)
         weft_unref(futures[i]);
 }
 
-static double now(void)
-{
-    return weft_loop_time(weft_get_running_loop());
-}
-
 /* GATH-13: with WEFT_RETURN_EXCEPTIONS it waits for all of them, and is cancelled then. */
 START_SIM(collecting)
 {
@@ -55,7 +50,7 @@ START_SIM(collecting)
     ck_assert_int_eq(weft_cancel_msg(g, "enough"), 1);
     ck_assert_int_eq(weft_await(g, NULL), WEFT_ECANCELLED);
     ck_assert(!weft_cancelled(g));
-    ck_assert_double_ge(now(), 2);
+    ck_assert_double_ge(sim_now(), 2);
     ck_assert_trace("a:enough b:enough c:enough c:clean a:clean b:clean");
     ck_assert_int_eq(weft_result(jobs[1], NULL), 0);
     ck_assert_int_eq(weft_result(jobs[2], NULL), -EIO);
@@ -76,7 +71,7 @@ START_SIM(first_that_ends)
     ck_assert_int_eq(weft_cancel_msg(g, "enough"), 1);
     ck_assert_int_eq(weft_await(g, NULL), WEFT_ECANCELLED);
     ck_assert_str_eq(weft_error_message(weft_error_current()), "enough");
-    ck_assert_double_le(now(), 1.001);
+    ck_assert_double_le(sim_now(), 1.001);
     ck_assert(!weft_done(jobs[0]));
     ck_assert_int_eq(weft_cancel(g), 0);
     ck_assert_int_eq(weft_await(jobs[0], NULL), 0);

@@ -39,12 +39,6 @@ static void unref_all(weft_future **futures, int count)
         weft_unref(futures[i]);
 }
 
-static const char *said(void)
-{
-    const char *message = weft_error_message(weft_error_current());
-    return message ? message : "-";
-}
-
 /* GATH-01, GATH-02, GATH-03, GATH-20: all run at the same time; the gather is done two iterations
  * after the last. */
 START_SIM(all_run)
@@ -196,7 +190,7 @@ START_SIM(first_error)
     weft_future *g = weft_gather(jobs, 3, 0);
 
     ck_assert_int_eq(weft_await(g, NULL), -EPERM);
-    ck_assert_str_eq(said(), "of b");
+    ck_assert_str_eq(sim_said(), "of b");
     ck_assert_trace("b");
     ck_assert_int_eq(weft_cancel(g), 0);
     weft_unref(g);
@@ -233,7 +227,7 @@ START_SIM(child_cancelled)
     sim_pass(1);
     ck_assert_int_eq(weft_cancel_msg(jobs[0], "why"), 1);
     ck_assert_int_eq(weft_await(g, NULL), WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "why");
+    ck_assert_str_eq(sim_said(), "why");
     ck_assert(!weft_cancelled(g));
     weft_unref(g);
     ck_assert_int_eq(weft_join(jobs[1], NULL), 0);

@@ -8,17 +8,6 @@
 
 static int values[4];
 
-static inline double now(void)
-{
-    return weft_loop_time(weft_get_running_loop());
-}
-
-static inline const char *said(void)
-{
-    const char *message = weft_error_message(weft_error_current());
-    return message ? message : "-";
-}
-
 struct job {
     double seconds;
     int code;         /* 0: ends with a value */

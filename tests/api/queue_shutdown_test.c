@@ -2,38 +2,13 @@
  * queue_shutdown_test.c - the end of a queue: shutting down, what becomes of items, and memory that
  * is not there.
  */
+#include "tests/api/queues.h"
 #include "tests/support/faults.h"
-#include "tests/support/sim.h"
 #include "tests/support/suite.h"
-
-static weft_queue *queue;
-
-static void make(long maxsize)
-{
-    queue = weft_queue_new(maxsize);
-    ck_assert_ptr_nonnull(queue);
-}
-
-static void done(void)
-{
-    ck_assert_int_eq(weft_queue_free(queue), 0);
-}
-
-static void *item(long value)
-{
-    return (void *)(intptr_t)value;
-}
 
 static void put_nowait(long value)
 {
     ck_assert_int_eq(weft_queue_put_nowait(queue, item(value)), 0);
-}
-
-static long get_nowait(void)
-{
-    void *got = NULL;
-    int rc = weft_queue_get_nowait(queue, &got);
-    return rc ? rc : (long)(intptr_t)got;
 }
 
 COROUTINE(getter)

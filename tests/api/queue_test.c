@@ -1,38 +1,12 @@
 /*
  * queue_test.c - queues between tasks: order, room, waiting in line, and those who give up.
  */
-#include "tests/support/sim.h"
+#include "tests/api/queues.h"
 #include "tests/support/suite.h"
-
-static weft_queue *queue;
-
-static void make(long maxsize)
-{
-    queue = weft_queue_new(maxsize);
-    ck_assert_ptr_nonnull(queue);
-}
-
-static void done(void)
-{
-    ck_assert_int_eq(weft_queue_free(queue), 0);
-}
-
-static void *item(long value)
-{
-    return (void *)(intptr_t)value;
-}
 
 static int put_nowait(long value)
 {
     return weft_queue_put_nowait(queue, item(value));
-}
-
-/* What get_nowait() gives, or its code. */
-static long get_nowait(void)
-{
-    void *got = NULL;
-    int rc = weft_queue_get_nowait(queue, &got);
-    return rc ? rc : (long)(intptr_t)got;
 }
 
 static const char *code_word(int rc)

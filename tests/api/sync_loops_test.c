@@ -5,41 +5,15 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "tests/support/sim.h"
+#include "tests/support/pair.h"
 #include "tests/support/suite.h"
-
-static weft_runner runner;
 
 static weft_task *start_on(int loop, weft_coroutine fn, void *arg)
 {
-    weft_task *task = weft_create_task_on(weft_runner_loop_at(&runner, loop), fn, arg, NULL);
+    weft_task *task = weft_create_task_on(pair_loop(loop), fn, arg, NULL);
     ck_assert_ptr_nonnull(task);
     return task;
 }
-
-static int loops_main(void *arg, void **result)
-{
-    struct sim_body *body = arg;
-    return body->main(body->arg, result);
-}
-
-/* Runs main on loop 0 of two. */
-static void run_on_two(weft_coroutine main)
-{
-    struct sim_body body = {main, NULL};
-    ck_assert_int_eq(weft_runner_init(&runner, &(weft_runner_options){.loops = 2}), 0);
-    ck_assert_int_eq(weft_runner_run(&runner, loops_main, &body, NULL), 0);
-    ck_assert_int_eq(weft_runner_close(&runner), 0);
-}
-
-#define START_LOOPS(name)        \
-    COROUTINE(name##_main);      \
-    START_TEST(name)             \
-    {                            \
-        run_on_two(name##_main); \
-    }                            \
-    END_TEST                     \
-    COROUTINE(name##_main)
 
 /* Lets this loop go round until it holds. */
 #define wait_until(condition_)                 \
@@ -96,7 +70,7 @@ COROUTINE(locks)
 }
 
 /* BIND-01, BIND-02, BIND-03: a lock passes from loop to loop, in the order of those in line. */
-START_LOOPS(lock_between_loops)
+START_PAIR(lock_between_loops)
 {
     static const char *const names[] = {"a", "b", "c", "d"};
     weft_task *tasks[4];
@@ -118,7 +92,7 @@ COROUTINE(waits_for_event)
 }
 
 /* BIND-02: an event wakes those of all loops. */
-START_LOOPS(event_between_loops)
+START_PAIR(event_between_loops)
 {
     weft_task *tasks[4];
     for (int i = 0; i < 4; i++)
@@ -141,7 +115,7 @@ COROUTINE(waits_for_condition)
 }
 
 /* BIND-04: a condition and its lock, with waiters of two loops. */
-START_LOOPS(condition_between_loops)
+START_PAIR(condition_between_loops)
 {
     weft_task *a = start_on(1, waits_for_condition, (void *)(uintptr_t) "a");
     wait_until(waiters_of(condition_format, &condition) == 1);
@@ -169,7 +143,7 @@ COROUTINE(takes_permit)
 }
 
 /* Permits go to those in line, whatever their loop; one that is cancelled there passes its on. */
-START_LOOPS(semaphore_between_loops)
+START_PAIR(semaphore_between_loops)
 {
     static const char *const names[] = {"a", "b", "c"};
     weft_task *tasks[3];
@@ -200,7 +174,7 @@ COROUTINE(passes)
 }
 
 /* A barrier of parties on two loops: each number once a round. */
-START_LOOPS(barrier_between_loops)
+START_PAIR(barrier_between_loops)
 {
     weft_task *tasks[4];
     weft_barrier_init(&barrier, 4);
@@ -220,7 +194,7 @@ COROUTINE(produces)
 }
 
 /* One producer, one consumer, on a loop each: all items, in order. */
-START_LOOPS(queue_between_loops)
+START_PAIR(queue_between_loops)
 {
     queue = weft_queue_new(3);
     weft_task *producer = start_on(1, produces, NULL);

@@ -6,11 +6,6 @@
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
 
-static double now(void)
-{
-    return weft_loop_time(weft_get_running_loop());
-}
-
 static int cancelling(void)
 {
     return weft_cancelling(weft_current_task());
@@ -70,7 +65,7 @@ START_SIM(busy_past_both)
     ck_assert_int_eq(weft_timeout_end(&outer, rc), WEFT_ETIMEDOUT);
     ck_assert(weft_timeout_expired(&inner) && weft_timeout_expired(&outer));
     ck_assert_int_eq(cancelling(), 0);
-    ck_assert_double_le(now(), 5.001);
+    ck_assert_double_le(sim_now(), 5.001);
 
     /* Past the inner one only, and past the outer one in between: each in its turn. */
     begin(&outer, 2);
@@ -97,7 +92,7 @@ START_SIM(inside_the_cleanup)
     ck_assert_int_eq(cancelling(), 1);
     ck_assert_int_eq(weft_timeout_end(&outer, rc), WEFT_ETIMEDOUT);
     ck_assert_int_eq(cancelling(), 0);
-    ck_assert_double_le(now(), 4.001);
+    ck_assert_double_le(sim_now(), 4.001);
     return 0;
 }
 
@@ -111,7 +106,7 @@ START_SIM(together_with_the_end)
 {
     weft_timeout limit;
     weft_future *f = weft_create_future();
-    double when = now() + 3;
+    double when = sim_now() + 3;
     ck_assert_int_eq(weft_call_at(weft_get_running_loop(), when, complete, f, NULL), 0);
     begin(&limit, 3);
     ck_assert_int_eq(weft_timeout_end(&limit, weft_await(f, NULL)), WEFT_ETIMEDOUT);
@@ -179,7 +174,7 @@ START_SIM(all_orders)
     for (int k = 0; k < 8 * 8 * 8; k++) {
         int inner = k / 8 % 8;
         struct limits limits = {.outer_delay = k % 8, .inner_delay = inner};
-        double begun = now();
+        double begun = sim_now();
         weft_task *t = weft_create_task(within_both, &limits, NULL);
         int pause = k / 64;
         ck_assert_int_eq(weft_sleep(pause), 0);
@@ -189,7 +184,7 @@ START_SIM(all_orders)
                         : rc == 0 || rc == WEFT_ETIMEDOUT);
         ck_assert(rc != WEFT_ETIMEDOUT || weft_timeout_expired(&limits.outer) ||
                   weft_timeout_expired(&limits.inner));
-        ck_assert(rc || now() - begun >= 6);
+        ck_assert(rc || sim_now() - begun >= 6);
         seen[rc == 0 ? 0 : rc == WEFT_ECANCELLED ? 1 : 2]++;
     }
     ck_assert(seen[0] && seen[1] && seen[2]);
@@ -202,7 +197,7 @@ START_SIM(all_orders)
 START_SIM(deep)
 {
     static weft_timeout limits[DEPTH];
-    double when = now() + 1;
+    double when = sim_now() + 1;
     for (int i = 0; i < DEPTH; i++) {
         ck_assert_int_eq(weft_timeout_init_at(&limits[i], when), 0);
         ck_assert_int_eq(weft_timeout_begin(&limits[i]), 0);

@@ -6,11 +6,6 @@
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
 
-static double now(void)
-{
-    return weft_loop_time(weft_get_running_loop());
-}
-
 static int cancelling(void)
 {
     return weft_cancelling(weft_current_task());
@@ -36,7 +31,7 @@ START_SIM(interrupted)
     ck_assert_int_eq(weft_error_code(weft_error_cause(weft_error_current())), WEFT_ECANCELLED);
     ck_assert_int_eq(weft_timeout_expired(&limit), 1);
     ck_assert_int_eq(cancelling(), 0);
-    ck_assert_double_le(now(), 2.001);
+    ck_assert_double_le(sim_now(), 2.001);
     ck_assert_int_eq(weft_sleep(1), 0);
     return 0;
 }
@@ -62,12 +57,12 @@ START_SIM(not_reached)
 COROUTINE(reads_when)
 {
     weft_timeout limit;
-    double begun = now();
+    double begun = sim_now();
     ck_assert_int_eq(weft_timeout_init(&limit, 10), 0); /* TMO-04: counts from here */
     ck_assert_int_eq(weft_sleep(3), 0);
     ck_assert_double_le(weft_timeout_when(&limit) - begun, 10.001);
     ck_assert_int_eq(sleep_within(&limit, 50), WEFT_ETIMEDOUT);
-    ck_assert_double_le(now() - begun, 10.001);
+    ck_assert_double_le(sim_now() - begun, 10.001);
     return 0;
 }
 
@@ -86,7 +81,7 @@ END_TEST
 
 COROUTINE(reschedules)
 {
-    ck_assert_int_eq(weft_timeout_reschedule(arg, now() + 20), 0);
+    ck_assert_int_eq(weft_timeout_reschedule(arg, sim_now() + 20), 0);
     return 0;
 }
 
@@ -218,7 +213,7 @@ START_SIM(as_text)
 {
     weft_timeout limit;
     char text[80];
-    ck_assert_int_eq(weft_timeout_init_at(&limit, now() + 1), 0);
+    ck_assert_int_eq(weft_timeout_init_at(&limit, sim_now() + 1), 0);
     weft_timeout_format(&limit, text, sizeof(text));
     ck_assert_str_eq(text, "<weft_timeout [created]>");
     ck_assert_int_eq(weft_timeout_begin(&limit), 0);

@@ -20,7 +20,7 @@ START_SIM(caller_is_cancelled)
         weft_task *t = start(&job);
         struct waiting waiting = {.future = t, .timeout = timeouts[i]};
         weft_task *caller = weft_create_task(wait_it, &waiting, NULL);
-        double before = now();
+        double before = sim_now();
 
         ck_assert_int_eq(weft_sleep(1), 0);
         ck_assert_int_eq(weft_cancel_msg(caller, "stop"), 1);
@@ -28,7 +28,7 @@ START_SIM(caller_is_cancelled)
         ck_assert_int_eq(waiting.rc, WEFT_ECANCELLED);
         ck_assert_trace("job wait_for");
         ck_assert(weft_cancelled(t) && weft_cancelled(caller));
-        ck_assert_double_ge(now() - before, 6);
+        ck_assert_double_ge(sim_now() - before, 6);
         ck_assert_int_eq(weft_cancelling(caller), 1);
         weft_unref(caller);
         weft_unref(t);

@@ -16,12 +16,12 @@ START_SIM(outcome_in_time)
 
     ck_assert_int_eq(weft_wait_for(t, 2, &value), 0);
     ck_assert_ptr_eq(value, &values[1]);
-    ck_assert_double_le(now(), 1.001);
+    ck_assert_double_le(sim_now(), 1.001);
     weft_unref(t);
     t = start(&fails);
     value = NULL;
     ck_assert_int_eq(weft_wait_for(t, 2, &value), -EIO);
-    ck_assert_str_eq(said(), "of the job");
+    ck_assert_str_eq(sim_said(), "of the job");
     ck_assert_ptr_null(value);
     weft_unref(t);
     ck_assert_int_eq(weft_cancelling(weft_current_task()), 0);
@@ -47,7 +47,7 @@ static int set_it(void *future)
 START_SIM(limit_without_memory)
 {
     weft_future *never = weft_create_future(), *soon = weft_create_future();
-    double begin = now();
+    double begin = sim_now();
 
     weft_loop *loop = weft_get_running_loop();
     ck_assert_int_eq(weft_call_later(loop, 2, memory_comes_back, NULL, NULL), 0);
@@ -55,8 +55,8 @@ START_SIM(limit_without_memory)
     wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, true);
     ck_assert_int_eq(weft_wait_for(soon, 1, NULL), 0);
     ck_assert_int_eq(weft_wait_for(never, 1, NULL), WEFT_ETIMEDOUT);
-    ck_assert_double_ge(now() - begin, 2);
-    ck_assert_double_le(now() - begin, 2.002);
+    ck_assert_double_ge(sim_now() - begin, 2);
+    ck_assert_double_le(sim_now() - begin, 2.002);
     weft_unref(never);
     weft_unref(soon);
     return 0;
@@ -69,7 +69,7 @@ START_SIM(no_limit)
     weft_task *t = start(&long_job);
 
     ck_assert_int_eq(weft_wait_for(t, WEFT_FOREVER, NULL), 0);
-    ck_assert_double_ge(now(), 1e6);
+    ck_assert_double_ge(sim_now(), 1e6);
     weft_unref(t);
     t = start(&long_job);
     ck_assert_int_eq(weft_wait_for(t, 1e12, NULL), 0);
@@ -91,8 +91,8 @@ START_SIM(time_is_over)
     ck_assert_int_eq(weft_error_code(weft_error_cause(weft_error_current())), WEFT_ECANCELLED);
     ck_assert_ptr_eq(value, &values[0]);
     ck_assert(weft_cancelled(t));
-    ck_assert_double_ge(now(), 2);
-    ck_assert_double_le(now(), 2.001);
+    ck_assert_double_ge(sim_now(), 2);
+    ck_assert_double_le(sim_now(), 2.001);
     ck_assert_int_eq(weft_cancelling(weft_current_task()), 0);
     ck_assert_int_eq(weft_wait_for(f, 2, NULL), WEFT_ETIMEDOUT);
     ck_assert(weft_cancelled(f));
@@ -110,7 +110,7 @@ START_SIM(ends_with_what_was_cancelled)
 
     ck_assert_int_eq(weft_wait_for(t, 1, NULL), WEFT_ETIMEDOUT);
     ck_assert(weft_cancelled(t));
-    ck_assert_double_ge(now(), 51);
+    ck_assert_double_ge(sim_now(), 51);
     weft_unref(t);
     return 0;
 }
@@ -137,7 +137,7 @@ START_SIM(error_after_the_time)
     weft_task *t = start(&job);
 
     ck_assert_int_eq(weft_wait_for(t, 1, NULL), -EIO);
-    ck_assert_str_eq(said(), "of the job");
+    ck_assert_str_eq(sim_said(), "of the job");
     ck_assert_int_eq(weft_cancelling(weft_current_task()), 0);
     weft_unref(t);
     return 0;

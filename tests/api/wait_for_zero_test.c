@@ -49,7 +49,7 @@ START_SIM(done_future_at_once)
         ck_assert_int_eq(weft_wait_for(f, timeouts[i], &value), 0);
         ck_assert_ptr_eq(value, &values[2]);
         ck_assert_int_eq(weft_wait_for(g, timeouts[i], NULL), -EIO);
-        ck_assert_str_eq(said(), "error");
+        ck_assert_str_eq(sim_said(), "error");
         ck_assert_int_eq(weft_wait_for(h, timeouts[i], NULL), WEFT_ECANCELLED);
     }
     ck_assert_int_eq(sim_turn(), turn);
@@ -72,9 +72,9 @@ START_SIM(no_time_for_a_pending_task)
         weft_task *t = start(&jobs[i]);
         void *value = NULL;
         sim_pass(1);
-        double before = now();
+        double before = sim_now();
         ck_assert_int_eq(weft_wait_for(t, 0, &value), outcomes[i]);
-        ck_assert_double_ge(now() - before, 5 - 1e-6);
+        ck_assert_double_ge(sim_now() - before, 5 - 1e-6);
         ck_assert(weft_done(t));
         ck_assert_ptr_eq(value, i == 1 ? &values[1] : NULL);
         ck_assert_int_eq(weft_cancelling(weft_current_task()), 0);
@@ -145,7 +145,7 @@ START_SIM(caller_with_no_time_is_cancelled)
     ck_assert_int_eq(weft_cancel_msg(caller, "first"), 1);
     ck_assert_int_eq(weft_cancel_msg(caller, "second"), 1);
     ck_assert_int_eq(weft_await(caller, NULL), WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "first");
+    ck_assert_str_eq(sim_said(), "first");
     ck_assert_trace("wait_for");
     ck_assert_int_eq(weft_cancelling(t), 1);
     ck_assert(!weft_done(t));
@@ -179,7 +179,7 @@ START_SIM(caller_with_no_time_is_cancelled_at_the_end)
     sim_pass(1);
     ck_assert_trace("task wait_for");
     ck_assert_int_eq(weft_result(caller, NULL), WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "stop");
+    ck_assert_str_eq(sim_said(), "stop");
     ck_assert_int_eq(weft_result(t, &value), 0);
     ck_assert_ptr_eq(value, &values[3]);
     sim_pass(2);

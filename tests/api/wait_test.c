@@ -3,14 +3,8 @@
  */
 #include <errno.h>
 
-#include "tests/support/sim.h"
+#include "tests/api/jobs.h"
 #include "tests/support/suite.h"
-
-struct job {
-    const char *name;
-    double seconds;
-    int code;
-};
 
 COROUTINE(work)
 {
@@ -18,27 +12,6 @@ COROUTINE(work)
     int rc = weft_sleep(job->seconds);
     *result = (void *)(uintptr_t)job->name;
     return rc ? rc : job->code;
-}
-
-static struct job jobs[] = {{"a", 3, 0}, {"b", 1, 0}, {"c", 2, -EIO}};
-
-static void start(weft_future **futures)
-{
-    for (int i = 0; i < 3; i++)
-        futures[i] = weft_create_task(work, &jobs[i], NULL);
-}
-
-static void end(weft_future **futures)
-{
-    for (int i = 0; i < 3; i++) {
-        weft_cancel(futures[i]);
-        weft_join(futures[i], NULL);
-    }
-}
-
-static double now(void)
-{
-    return weft_loop_time(weft_get_running_loop());
 }
 
 /* WAIT-01, WAIT-05, WAIT-06, WAIT-07, WAIT-10: when it returns, and what it says. */
@@ -55,10 +28,10 @@ START_SIM(return_when)
     ck_assert_ptr_eq(f[1], same[0]);
     ck_assert_ptr_eq(f[2], same[2]);
     ck_assert_int_eq(weft_wait(f, 3, WEFT_FOREVER, WEFT_FIRST_EXCEPTION, &done), 0);
-    ck_assert_double_le(now(), 2.001);
+    ck_assert_double_le(sim_now(), 2.001);
     ck_assert_uint_eq(done, 2);
     ck_assert_int_eq(weft_wait(f, 3, WEFT_FOREVER, WEFT_ALL_COMPLETED, &done), 0);
-    ck_assert_double_ge(now(), 3);
+    ck_assert_double_ge(sim_now(), 3);
     ck_assert_uint_eq(done, 3);
     end(f);
     return 0;
@@ -148,9 +121,9 @@ START_SIM(first_exception)
     ck_assert_uint_eq(done, 2);
     ck_assert_ptr_eq(f[0], given[1]);
     ck_assert_ptr_eq(f[1], given[2]);
-    ck_assert_double_ge(now(), 2);
+    ck_assert_double_ge(sim_now(), 2);
     ck_assert_int_eq(weft_wait(f, 3, WEFT_FOREVER, WEFT_FIRST_EXCEPTION, NULL), 0);
-    ck_assert_double_le(now(), 2.001); /* the failed one decides at once */
+    ck_assert_double_le(sim_now(), 2.001); /* the failed one decides at once */
     end(f);
 
     weft_future *failed = weft_create_future();
@@ -253,7 +226,7 @@ START_SIM(in_every_iteration)
 START_SIM(at_the_same_time)
 {
     for (int order = 0; order < 2; order++) {
-        double timeout = 5, when = now() + 5;
+        double timeout = 5, when = sim_now() + 5;
         both[0] = weft_create_future();
         both[1] = weft_create_future();
         weft_future_set_result(both[0], NULL);

@@ -14,13 +14,6 @@ static weft_task *self(void)
     return weft_current_task();
 }
 
-/* The message of the current error, or "-". */
-static const char *said(void)
-{
-    const char *message = weft_error_message(weft_error_current());
-    return message ? message : "-";
-}
-
 COROUTINE(sleep_long)
 {
     return weft_sleep(1000);
@@ -104,7 +97,7 @@ START_SIM(requests_after_resumption_are_new_errors)
 COROUTINE(note_message)
 {
     int rc = weft_sleep(10);
-    trace("%s", said());
+    trace("%s", sim_said());
     return rc;
 }
 
@@ -118,7 +111,7 @@ START_SIM(message_reaches_body_and_first_asker)
     sim_pass(1);
     weft_cancel_msg(t, "enough");
     ck_assert_int_eq(weft_await(t, NULL), WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "enough");
+    ck_assert_str_eq(sim_said(), "enough");
     ck_assert_trace("enough");
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(weft_result(t, NULL), WEFT_ECANCELLED);
@@ -132,7 +125,7 @@ START_SIM(message_reaches_body_and_first_asker)
     weft_cancel_msg(t, "enough");
     sim_pass(1);
     ck_assert_int_eq(weft_result(t, NULL), WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "enough");
+    ck_assert_str_eq(sim_said(), "enough");
     ck_assert_trace("enough");
     weft_unref(t);
 
@@ -141,7 +134,7 @@ START_SIM(message_reaches_body_and_first_asker)
     weft_fail(-EIO, "older");
     weft_cancel(t);
     ck_assert_int_eq(weft_join(t, NULL), WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "-");
+    ck_assert_str_eq(sim_said(), "-");
     ck_assert_trace("-");
     return 0;
 }
@@ -149,14 +142,14 @@ START_SIM(message_reaches_body_and_first_asker)
 COROUTINE(yield_and_note)
 {
     int rc = weft_yield();
-    trace("%s", said());
+    trace("%s", sim_said());
     return rc;
 }
 
 COROUTINE(await_and_note)
 {
     int rc = weft_await(arg, NULL);
-    trace("%s", said());
+    trace("%s", sim_said());
     return rc;
 }
 
@@ -182,7 +175,7 @@ START_SIM(which_message_counts)
     trace_text[0] = '\0';
     for (int i = 0; i < 5; i++) {
         ck_assert_int_eq(weft_result(tasks[i], NULL), WEFT_ECANCELLED);
-        trace("%s", said());
+        trace("%s", sim_said());
         weft_unref(tasks[i]);
     }
     ck_assert_trace("first first second second second");
@@ -194,7 +187,7 @@ START_SIM(which_message_counts)
 COROUTINE(await_note_and_go_on)
 {
     ck_assert_int_eq(weft_await(arg, NULL), WEFT_ECANCELLED);
-    trace("%s", said());
+    trace("%s", sim_said());
     return weft_yield();
 }
 

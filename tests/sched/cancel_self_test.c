@@ -13,13 +13,6 @@ static weft_task *self(void)
     return weft_current_task();
 }
 
-/* The message of the current error, or "-". */
-static const char *said(void)
-{
-    const char *message = weft_error_message(weft_error_current());
-    return message ? message : "-";
-}
-
 COROUTINE(sleep_long)
 {
     return weft_sleep(1000);
@@ -43,7 +36,7 @@ COROUTINE(cancel_self_and_go_on)
     trace("before");
     int rc = arg ? weft_sleep(1) : weft_yield();
     ck_assert_int_eq(rc, WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "by myself");
+    ck_assert_str_eq(sim_said(), "by myself");
     ck_assert_int_eq(sim_turn(), turn + 1);
     trace("after");
     ck_assert_int_eq(weft_yield(), 0);
@@ -75,7 +68,7 @@ COROUTINE(cancel_self_then_await)
     weft_cancel_msg(self(), "by myself");
     int rc = weft_await(arg, result);
     ck_assert_int_eq(rc, WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "by myself");
+    ck_assert_str_eq(sim_said(), "by myself");
     return rc;
 }
 
@@ -118,7 +111,7 @@ START_SIM(cancel_of_oneself_outdoes_the_result)
     void *value = &values[0];
 
     ck_assert_int_eq(weft_await(t, &value), WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "by myself");
+    ck_assert_str_eq(sim_said(), "by myself");
     ck_assert_ptr_eq(value, &values[0]);
     ck_assert(weft_cancelled(t));
     ck_assert_trace("drop3");
@@ -135,9 +128,9 @@ START_SIM(message_of_an_unheard_request_stays)
 
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(weft_await(t, NULL), WEFT_ECANCELLED);
-        ck_assert_str_eq(said(), "by myself");
+        ck_assert_str_eq(sim_said(), "by myself");
         ck_assert_int_eq(weft_exception(t, &error), WEFT_ECANCELLED);
-        ck_assert_str_eq(said(), "by myself");
+        ck_assert_str_eq(sim_said(), "by myself");
     }
     weft_unref(t);
     return 0;
@@ -150,7 +143,7 @@ START_SIM(other_error_outdoes_cancel_of_oneself)
     weft_task *t = weft_create_task(cancel_self_and_end, &code, NULL);
 
     ck_assert_int_eq(weft_await(t, NULL), -EIO);
-    ck_assert_str_eq(said(), "another error");
+    ck_assert_str_eq(sim_said(), "another error");
     ck_assert(!weft_cancelled(t));
     weft_unref(t);
     return 0;
@@ -165,7 +158,7 @@ START_SIM(error_in_clean_up)
     sim_pass(1);
     weft_cancel(t);
     ck_assert_int_eq(weft_await(t, NULL), -EIO);
-    ck_assert_str_eq(said(), "in clean-up");
+    ck_assert_str_eq(sim_said(), "in clean-up");
     ck_assert(!weft_cancelled(t));
     weft_unref(t);
     weft_unref(f);

@@ -13,13 +13,6 @@ static weft_task *self(void)
     return weft_current_task();
 }
 
-/* The message of the current error, or "-". */
-static const char *said(void)
-{
-    const char *message = weft_error_message(weft_error_current());
-    return message ? message : "-";
-}
-
 COROUTINE(give_value)
 {
     *result = arg;
@@ -100,7 +93,7 @@ START_SIM(cancel_goes_down_the_chain)
     ck_assert_int_eq(weft_cancelling(middle), 1);
     ck_assert_int_eq(weft_cancelling(inner), 1);
     ck_assert_int_eq(weft_await(outer, NULL), WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "stop");
+    ck_assert_str_eq(sim_said(), "stop");
     ck_assert(weft_cancelled(inner) && weft_cancelled(middle) && weft_cancelled(outer));
     ck_assert_trace("cancelled cancelled cancelled");
     weft_unref(outer);
@@ -193,7 +186,7 @@ START_SIM(cancel_before_the_first_step)
     ck_assert_int_eq(weft_cancel_msg(t, "too late"), 1);
     ck_assert(!weft_done(t));
     ck_assert_int_eq(weft_await(t, NULL), WEFT_ECANCELLED);
-    ck_assert_str_eq(said(), "too late");
+    ck_assert_str_eq(sim_said(), "too late");
     ck_assert(weft_cancelled(t));
     ck_assert_trace("drop:arg");
     weft_unref(t);
@@ -222,7 +215,7 @@ START_SIM(cancel_of_a_task_that_is_ready)
             weft_future_set_result(f, &values[1]);
         ck_assert_int_eq(weft_cancel_msg(t, "first"), 1);
         ck_assert_int_eq(weft_await(t, NULL), WEFT_ECANCELLED);
-        ck_assert_str_eq(said(), "first");
+        ck_assert_str_eq(sim_said(), "first");
         ck_assert_trace("cancelled");
         ck_assert_int_eq(weft_result(f, &value), fails ? -EIO : 0);
         weft_unref(t);
@@ -337,7 +330,7 @@ START_SIM(cancelled_sleeper_resumes_in_the_next_iteration)
 COROUTINE(count_one_cancellation)
 {
     ck_assert_int_eq(weft_await(arg, NULL), WEFT_ECANCELLED);
-    trace("%s", said());
+    trace("%s", sim_said());
     ck_assert_int_eq(weft_yield(), 0);
     return WEFT_ECANCELLED;
 }

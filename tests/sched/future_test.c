@@ -108,11 +108,6 @@ START_SIM(error_is_given_each_time)
     return 0;
 }
 
-COROUTINE(await_it)
-{
-    return weft_await(arg, result);
-}
-
 /* FUT-05: a CancelledError that is set as an error is one: the future has failed, and is not
  * cancelled; a task that it ends is. */
 START_SIM(cancelled_error_is_an_error)
@@ -127,7 +122,7 @@ START_SIM(cancelled_error_is_an_error)
     ck_assert_int_eq(weft_error_code(error), WEFT_ECANCELLED);
     ck_assert_str_eq(weft_error_message(error), "why");
     weft_error_unref(error);
-    weft_task *task = weft_create_task(await_it, f, NULL);
+    weft_task *task = weft_create_task(sim_await, f, NULL);
     ck_assert_int_eq(weft_await(task, NULL), WEFT_ECANCELLED);
     ck_assert(weft_cancelled(task));
     weft_unref(task);

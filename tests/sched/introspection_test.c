@@ -13,11 +13,6 @@ COROUTINE(do_nothing)
     return 0;
 }
 
-COROUTINE(await_it)
-{
-    return weft_await(arg, NULL);
-}
-
 static int see_no_task(void *arg)
 {
     ck_assert_ptr_null(weft_current_task());
@@ -117,7 +112,7 @@ START_SIM(unfinished_tasks_are_listed)
 {
     weft_future *f = weft_create_future();
     weft_task *self = weft_current_task();
-    weft_task *waits = weft_create_task(await_it, f, NULL);
+    weft_task *waits = weft_create_task(sim_await, f, NULL);
     weft_task *ends = weft_create_task(do_nothing, NULL, NULL);
 
     check_tasks(NULL, (weft_task *[]){self, waits, ends}, 3);
@@ -194,7 +189,7 @@ COROUTINE(keep_a_crowd)
     struct crowd *crowd = arg;
 
     for (int i = 0; i < STAYING; i++)
-        crowd->staying[i] = weft_create_task(await_it, crowd->end, NULL);
+        crowd->staying[i] = weft_create_task(sim_await, crowd->end, NULL);
     *result = crowd;
     return 0;
 }

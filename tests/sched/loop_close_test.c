@@ -67,9 +67,9 @@ END_TEST
  * (LIFE-16, MULT-08). */
 START_TEST(close_reports_pending_tasks)
 {
-    weft_task *started = weft_create_task_on(loop, never, NULL, NULL);
+    weft_task *started = weft_create_task_on(loop, sim_sleep, NULL, NULL);
     run_once(loop);
-    weft_task *fresh = weft_create_task_on(loop, never, NULL, NULL);
+    weft_task *fresh = weft_create_task_on(loop, sim_sleep, NULL, NULL);
     ck_assert_int_eq(weft_loop_close(loop), 0);
     ck_assert_int_eq(reports_count, 2);
     ck_assert_str_eq(reports_message, "Task was destroyed but it is pending!");
@@ -213,7 +213,7 @@ START_TEST(references_outlive_the_loop)
     int dropped = 0;
     weft_loop *gone = virtual_loop();
     weft_future *f[] = {weft_future_new(gone), weft_future_new(gone),
-                        weft_create_task_on(gone, never, NULL, NULL), weft_future_new(gone)};
+                        weft_create_task_on(gone, sim_sleep, NULL, NULL), weft_future_new(gone)};
     weft_add_done_callback(f[0], not_told, NULL);
     weft_future_set_drop(f[3], drop_value);
     weft_future_set_result(f[3], &dropped);
@@ -238,16 +238,11 @@ START_TEST(closing_one_loop_affects_no_other)
 }
 END_TEST
 
-COROUTINE(await_it)
-{
-    return weft_await(arg, result);
-}
-
 /* A task that nobody holds, and that awaits another, ends with its loop as that one does (TASK-19). */
 START_TEST(close_ends_who_awaits_the_ended)
 {
-    weft_task *sleeper = weft_create_task_on(loop, never, NULL, NULL);
-    weft_unref(weft_create_task_on(loop, await_it, sleeper, NULL));
+    weft_task *sleeper = weft_create_task_on(loop, sim_sleep, NULL, NULL);
+    weft_unref(weft_create_task_on(loop, sim_await, sleeper, NULL));
     weft_call_later(loop, 1, stop, loop, NULL);
     ck_assert_int_eq(weft_loop_run_forever(loop), 0);
     ck_assert_int_eq(weft_loop_close(loop), 0);

@@ -33,12 +33,4 @@ static inline int add_one(void *arg, void **result)
     return rc;
 }
 
-/* Sleeps until it is cancelled. */
-static inline int never(void *arg, void **result)
-{
-    (void)arg;
-    (void)result;
-    return weft_sleep(WEFT_FOREVER);
-}
-
 #endif

@@ -68,10 +68,10 @@ static weft_task *kept[3];
 COROUTINE(leave_behind)
 {
     weft_loop_set_exception_handler(weft_get_running_loop(), report_record, NULL);
-    kept[0] = weft_create_task(never, NULL, NULL);
+    kept[0] = weft_create_task(sim_sleep, NULL, NULL);
     kept[1] = weft_create_task(clean_up_slowly, NULL, NULL);
     weft_yield();
-    kept[2] = weft_create_task(never, NULL, NULL);
+    kept[2] = weft_create_task(sim_sleep, NULL, NULL);
     return 0;
 }
 
@@ -161,8 +161,8 @@ static void drop(void *value)
 COROUTINE(create_another)
 {
     (void)weft_sleep(WEFT_FOREVER);
-    kept[0] = weft_create_task(never, NULL, &(weft_task_options){.name = "late"});
-    kept[1] = weft_create_task_on(weft_get_running_loop(), never, values,
+    kept[0] = weft_create_task(sim_sleep, NULL, &(weft_task_options){.name = "late"});
+    kept[1] = weft_create_task_on(weft_get_running_loop(), sim_sleep, values,
                                   &(weft_task_options){.arg_drop = drop});
     return 0;
 }

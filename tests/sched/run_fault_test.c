@@ -79,7 +79,7 @@ COROUTINE(small_program)
     void *sum = NULL;
     int rc = 0;
     weft_loop_set_exception_handler(weft_get_running_loop(), report_record, NULL);
-    weft_task *leftover = weft_create_task(never, NULL, NULL);
+    weft_task *leftover = weft_create_task(sim_sleep, NULL, NULL);
     if (!leftover)
         return -errno;
     weft_unref(leftover);

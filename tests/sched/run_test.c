@@ -197,7 +197,7 @@ END_TEST
 
 COROUTINE(use_much)
 {
-    weft_unref(weft_create_task(never, NULL, NULL));
+    weft_unref(weft_create_task(sim_sleep, NULL, NULL));
     return weft_join(weft_create_task(give_back, values, NULL), result);
 }
 

@@ -147,7 +147,7 @@ END_TEST
 /* A task can be cancelled while no thread runs its loop: it ends in the next run. */
 START_TEST(cancels_between_runs)
 {
-    weft_task *sleeper = weft_create_task_on(loop, never, NULL, NULL);
+    weft_task *sleeper = weft_create_task_on(loop, sim_sleep, NULL, NULL);
     weft_call_later(loop, 1, stop, loop, NULL);
     ck_assert_int_eq(weft_loop_run_forever(loop), 0);
     ck_assert_int_eq(weft_cancel(sleeper), 1);

@@ -157,16 +157,6 @@ COROUTINE(hand_the_close_over)
     return weft_join(closed, NULL);
 }
 
-COROUTINE(await_far)
-{
-    return weft_await(arg, NULL);
-}
-
-COROUTINE(sleep_for_ever)
-{
-    return weft_sleep(WEFT_FOREVER);
-}
-
 /* No loop may close a runner, its own or another's: it would stand still meanwhile, and the tasks
  * that are ended may wait for it. Nothing happens then, and a thread of the pool may do it. */
 START_TEST(no_loop_closes_a_runner)
@@ -184,8 +174,8 @@ START_TEST(no_loop_closes_a_runner)
     ck_assert_int_eq(weft_runner_run(&other, close_refused, &runner, NULL), 0);
     ck_assert_int_eq(weft_runner_run(&other, close_refused, &other, NULL), 0);
     /* A task of the one waits for one of the other's, which its cancellation has to reach. */
-    weft_task *far = weft_create_task_on(weft_runner_get_loop(&other), sleep_for_ever, NULL, NULL);
-    weft_task *waits = weft_create_task_on(weft_runner_loop_at(&runner, 1), await_far, far, NULL);
+    weft_task *far = weft_create_task_on(weft_runner_get_loop(&other), sim_sleep, NULL, NULL);
+    weft_task *waits = weft_create_task_on(weft_runner_loop_at(&runner, 1), sim_await, far, NULL);
     ck_assert_int_eq(weft_runner_run(&other, hand_the_close_over, &runner, NULL), 0);
     ck_assert(weft_cancelled(waits));
     ck_assert_int_eq(weft_runner_close(&runner), 0);

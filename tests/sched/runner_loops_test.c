@@ -246,18 +246,13 @@ START_TEST(a_runner_with_faults)
 }
 END_TEST
 
-COROUTINE(await_it)
-{
-    return weft_await(arg, result);
-}
-
 COROUTINE(cross_loops)
 {
     weft_runner *runner = arg;
     for (int i = 0; i < 100; i++) {
         weft_future *future = weft_create_future();
         weft_task *other =
-            weft_create_task_on(weft_runner_loop_at(runner, 1), await_it, future, NULL);
+            weft_create_task_on(weft_runner_loop_at(runner, 1), sim_await, future, NULL);
         void *value = NULL;
         if (i % 4 == 0)
             weft_yield();
@@ -337,7 +332,7 @@ COROUTINE(cancel_beside_the_end)
         weft_create_task_on(weft_runner_loop_at(&h->runner, 1), hold_the_thread, h, NULL);
     while (sem_wait(&h->entered))
         ck_assert_int_eq(errno, EINTR);
-    weft_task *waiting = weft_create_task(await_it, busy, NULL);
+    weft_task *waiting = weft_create_task(sim_await, busy, NULL);
     ck_assert_int_eq(weft_yield(), 0);
     ck_assert_int_eq(weft_cancel(waiting), 1); /* cannot reach the busy one before it has ended */
     sem_post(&h->open);

@@ -13,11 +13,6 @@ static inline int run(weft_coroutine main, void *arg, void **ret_result)
     return weft_run_with(&virtual_time, main, arg, ret_result);
 }
 
-__attribute__((unused)) COROUTINE(never)
-{
-    return weft_sleep(WEFT_FOREVER);
-}
-
 static char values[4];
 
 __attribute__((unused)) COROUTINE(clean_up_slowly)

@@ -24,11 +24,6 @@ COROUTINE(fail_with_message)
     return weft_fail(-EIO, "broken");
 }
 
-COROUTINE(await_it)
-{
-    return weft_await(arg, result);
-}
-
 static void note_drop(void *arg)
 {
     trace("drop:%s", (const char *)arg);
@@ -199,7 +194,7 @@ COROUTINE(call_without_memory)
 
     for (unsigned long n = 1;; n++) {
         weft_future *f = weft_create_future();
-        weft_task *t = weft_create_task(await_it, f, NULL);
+        weft_task *t = weft_create_task(sim_await, f, NULL);
         sim_pass(1);
         wf_fault_arm(FAULT_ALLOC, n, ENOMEM, false);
         int rc = call(t);

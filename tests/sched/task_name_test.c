@@ -21,11 +21,6 @@ COROUTINE(fail_with_message)
     return weft_fail(-EIO, "broken");
 }
 
-COROUTINE(await_it)
-{
-    return weft_await(arg, result);
-}
-
 static unsigned long number_of(weft_task *task)
 {
     const char *name = weft_task_get_name(task);
@@ -113,12 +108,12 @@ START_SIM(text_shows_the_task)
 {
     weft_future *f = weft_create_future();
     weft_task_options named = {.name = "worker"};
-    weft_task *t = weft_create_task(await_it, f, &named);
+    weft_task *t = weft_create_task(sim_await, f, &named);
     char text[256], part[64];
 
     weft_future_format(t, text, sizeof(text));
     snprintf(part, sizeof(part), "<Task pending name='worker' coro=<%p>",
-             (void *)(uintptr_t)await_it);
+             (void *)(uintptr_t)sim_await);
     ck_assert_int_eq(strncmp(text, part, strlen(part)), 0);
     sim_pass(1);
     weft_future_format(t, text, sizeof(text));

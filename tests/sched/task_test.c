@@ -48,11 +48,6 @@ COROUTINE(wait_for_ever)
     return weft_sleep(WEFT_FOREVER);
 }
 
-COROUTINE(await_it)
-{
-    return weft_await(arg, result);
-}
-
 static int see_result(weft_future *future, void *expected)
 {
     void *value = NULL;
@@ -317,7 +312,7 @@ START_TEST(pending_task_is_reported_at_close)
     weft_future *f = weft_future_new(loop);
 
     weft_loop_set_exception_handler(loop, report_record, NULL);
-    weft_task *waits = weft_create_task_on(loop, await_it, f, NULL);
+    weft_task *waits = weft_create_task_on(loop, sim_await, f, NULL);
     weft_task *sleeps = weft_create_task_on(loop, wait_for_ever, NULL, NULL);
     weft_task *first = weft_create_task_on(loop, note_name, "ran", NULL);
     ck_assert_int_eq(weft_loop_run_until_complete(loop, first, NULL), 0);

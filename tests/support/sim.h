@@ -100,6 +100,31 @@ __attribute__((unused)) static int sim_turn(void)
     return (int)stats.iterations;
 }
 
+/* The running loop's time. */
+__attribute__((unused)) static double sim_now(void)
+{
+    return weft_loop_time(weft_get_running_loop());
+}
+
+/* The message of the current error, or "-". */
+__attribute__((unused)) static const char *sim_said(void)
+{
+    const char *message = weft_error_message(weft_error_current());
+    return message ? message : "-";
+}
+
+/* Awaits the future that is its argument, and ends as that does. */
+__attribute__((unused)) COROUTINE(sim_await)
+{
+    return weft_await(arg, result);
+}
+
+/* Sleeps until it is cancelled. */
+__attribute__((unused)) COROUTINE(sim_sleep)
+{
+    return weft_sleep(WEFT_FOREVER);
+}
+
 /* Lets so many iterations pass. */
 __attribute__((unused)) static void sim_pass(int turns)
 {

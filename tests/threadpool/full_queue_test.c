@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tests/support/sim.h"
+#include "tests/support/pair.h"
 #include "tests/support/suite.h"
 #include "tests/threadpool/gate.h"
 
@@ -71,20 +71,10 @@ static int submit_one(void *arg, void **result)
     return 0;
 }
 
-static weft_runner pair; /* of two loops; the test's main task runs on the first */
-
-static int with_pair(weft_coroutine main)
-{
-    ck_assert_int_eq(weft_runner_init(&pair, &(weft_runner_options){.loops = 2}), 0);
-    int rc = weft_runner_run(&pair, main, NULL, NULL);
-    ck_assert_int_eq(weft_runner_close(&pair), 0);
-    return rc;
-}
-
 COROUTINE(other_loop_full_main)
 {
     weft_future *work[2];
-    struct submitter s = {.loop = weft_runner_loop_at(&pair, 1)};
+    struct submitter s = {.loop = pair_loop(1)};
     fill_narrow(s.loop, work);
     weft_task *third = weft_create_task(submit_one, &s, NULL);
     sim_pass(3);
@@ -106,7 +96,7 @@ COROUTINE(other_loop_full_main)
 START_TEST(full_queue_holds_back_for_another_loop)
 {
     open_narrow(WEFT_FULL_WAIT);
-    ck_assert_int_eq(with_pair(other_loop_full_main), 0);
+    pair_run(other_loop_full_main);
     close_narrow();
 }
 END_TEST
@@ -114,7 +104,7 @@ END_TEST
 COROUTINE(other_loop_cancel_main)
 {
     weft_future *work[2];
-    struct submitter s = {.loop = weft_runner_loop_at(&pair, 1)};
+    struct submitter s = {.loop = pair_loop(1)};
     fill_narrow(s.loop, work);
     weft_task *third = weft_create_task(submit_one, &s, NULL);
     sim_pass(3);
@@ -133,7 +123,7 @@ COROUTINE(other_loop_cancel_main)
 START_TEST(cancelled_while_waiting_for_another_loop)
 {
     open_narrow(WEFT_FULL_WAIT);
-    ck_assert_int_eq(with_pair(other_loop_cancel_main), 0);
+    pair_run(other_loop_cancel_main);
     close_narrow();
 }
 END_TEST
@@ -147,7 +137,7 @@ static int submit_in_callback(void *arg)
 COROUTINE(callback_full_main)
 {
     weft_future *work[2];
-    struct submitter s = {.loop = weft_runner_loop_at(&pair, 1)};
+    struct submitter s = {.loop = pair_loop(1)};
     fill_narrow(s.loop, work);
     ck_assert_int_eq(weft_call_soon(weft_get_running_loop(), submit_in_callback, &s, NULL), 0);
     sim_pass(2);
@@ -164,7 +154,7 @@ COROUTINE(callback_full_main)
 START_TEST(full_queue_fails_in_a_callback)
 {
     open_narrow(WEFT_FULL_WAIT);
-    ck_assert_int_eq(with_pair(callback_full_main), 0);
+    pair_run(callback_full_main);
     close_narrow();
 }
 END_TEST
@@ -184,9 +174,10 @@ START_TEST(full_queue_holds_back_a_thread)
     weft_future *work[2];
     pthread_t thread;
     open_narrow(WEFT_FULL_WAIT);
-    ck_assert_int_eq(weft_runner_init(&pair, &(weft_runner_options){.loops = 1}), 0);
-    ck_assert_int_eq(weft_runner_start(&pair), 0);
-    struct submitter s = {.loop = weft_runner_get_loop(&pair)};
+    weft_runner runner;
+    ck_assert_int_eq(weft_runner_init(&runner, &(weft_runner_options){.loops = 1}), 0);
+    ck_assert_int_eq(weft_runner_start(&runner), 0);
+    struct submitter s = {.loop = weft_runner_get_loop(&runner)};
     fill_narrow(s.loop, work);
     ck_assert_int_eq(pthread_create(&thread, NULL, submit_from_thread, &s), 0);
     while (!s.over && !(s.tid && thread_sleeps(s.tid)))
@@ -204,7 +195,7 @@ START_TEST(full_queue_holds_back_a_thread)
     }
     ck_assert_int_eq(narrow_gate.calls, 3);
     close_narrow();
-    ck_assert_int_eq(weft_runner_close(&pair), 0);
+    ck_assert_int_eq(weft_runner_close(&runner), 0);
 }
 END_TEST
 
@@ -213,9 +204,10 @@ START_TEST(full_queue_fails_in_a_thread)
 {
     weft_future *work[2];
     open_narrow(WEFT_FULL_FAIL);
-    ck_assert_int_eq(weft_runner_init(&pair, &(weft_runner_options){.loops = 1}), 0);
-    ck_assert_int_eq(weft_runner_start(&pair), 0);
-    struct submitter s = {.loop = weft_runner_get_loop(&pair)};
+    weft_runner runner;
+    ck_assert_int_eq(weft_runner_init(&runner, &(weft_runner_options){.loops = 1}), 0);
+    ck_assert_int_eq(weft_runner_start(&runner), 0);
+    struct submitter s = {.loop = weft_runner_get_loop(&runner)};
     void *none;
     fill_narrow(s.loop, work);
     ck_assert_int_eq(submit_one(&s, &none), 0);
@@ -227,7 +219,7 @@ START_TEST(full_queue_fails_in_a_thread)
         weft_unref(work[i]);
     }
     close_narrow();
-    ck_assert_int_eq(weft_runner_close(&pair), 0);
+    ck_assert_int_eq(weft_runner_close(&runner), 0);
 }
 END_TEST
 

@@ -3,37 +3,9 @@
  */
 #include <pthread.h>
 
-#include "tests/support/sim.h"
+#include "tests/support/pair.h"
 #include "tests/support/suite.h"
 #include "tests/threadpool/gate.h"
-
-static weft_runner pair; /* of two loops; the test's main task runs on the first */
-static weft_loop *other; /* the second */
-
-static int pair_main(void *arg, void **result)
-{
-    weft_coroutine main = *(weft_coroutine *)arg;
-    other = weft_runner_loop_at(&pair, 1);
-    ck_assert_ptr_nonnull(other);
-    return main(NULL, result);
-}
-
-static int with_pair(weft_coroutine main)
-{
-    ck_assert_int_eq(weft_runner_init(&pair, &(weft_runner_options){.loops = 2}), 0);
-    int rc = weft_runner_run(&pair, pair_main, (void *)(uintptr_t)&main, NULL);
-    ck_assert_int_eq(weft_runner_close(&pair), 0);
-    return rc;
-}
-
-#define START_PAIR(name)                             \
-    COROUTINE(name##_main);                          \
-    START_TEST(name)                                 \
-    {                                                \
-        ck_assert_int_eq(with_pair(name##_main), 0); \
-    }                                                \
-    END_TEST                                         \
-    COROUTINE(name##_main)
 
 COROUTINE(give)
 {
@@ -46,11 +18,6 @@ COROUTINE(fail_io)
     return weft_fail(-EIO, "no disk");
 }
 
-COROUTINE(sleep_forever)
-{
-    return weft_sleep(WEFT_FOREVER);
-}
-
 COROUTINE(cancel_self)
 {
     weft_cancel(weft_current_task());
@@ -60,7 +27,7 @@ COROUTINE(cancel_self)
 /* The mirror, on this loop, of a task on the other one. */
 static weft_future *mirror_of_other(weft_coroutine fn, void *arg, weft_task **ret_task)
 {
-    *ret_task = weft_create_task_on(other, fn, arg, NULL);
+    *ret_task = weft_create_task_on(pair_loop(1), fn, arg, NULL);
     ck_assert_ptr_nonnull(*ret_task);
     weft_future *mirror = weft_wrap_future(*ret_task);
     ck_assert_ptr_nonnull(mirror);
@@ -98,7 +65,7 @@ START_PAIR(outcomes_cross)
 START_PAIR(cancellation_goes_back)
 {
     weft_task *task;
-    weft_future *mirror = mirror_of_other(sleep_forever, NULL, &task);
+    weft_future *mirror = mirror_of_other(sim_sleep, NULL, &task);
     ck_assert_int_eq(weft_cancel(mirror), 1);
     ck_assert(weft_cancelled(mirror));
     ck_assert_int_eq(weft_cancel(mirror), 0);
@@ -114,10 +81,10 @@ START_PAIR(awaited_directly)
 {
     int mark;
     void *value = NULL;
-    ck_assert_int_eq(weft_join(weft_create_task_on(other, give, &mark, NULL), &value), 0);
+    ck_assert_int_eq(weft_join(weft_create_task_on(pair_loop(1), give, &mark, NULL), &value), 0);
     ck_assert_ptr_eq(value, &mark);
-    ck_assert_int_eq(weft_join(weft_create_task_on(other, fail_io, NULL, NULL), NULL), -EIO);
-    weft_task *task = weft_create_task_on(other, sleep_forever, NULL, NULL);
+    ck_assert_int_eq(weft_join(weft_create_task_on(pair_loop(1), fail_io, NULL, NULL), NULL), -EIO);
+    weft_task *task = weft_create_task_on(pair_loop(1), sim_sleep, NULL, NULL);
     ck_assert_int_eq(weft_cancel(task), 1);
     ck_assert_int_eq(weft_join(task, NULL), WEFT_ECANCELLED);
     return 0;
