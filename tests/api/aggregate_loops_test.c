@@ -262,9 +262,9 @@ START_PAIR(tasks_elsewhere)
 }
 
 /* A time-out that has no memory for its message to another loop's task says so, and does not wait. */
-START_LOOPS(no_memory_to_ask)
+START_PAIR(no_memory_to_ask)
 {
-    weft_task *t = weft_create_task_on(loop_at(1), sleeps, NULL, NULL);
+    weft_task *t = weft_create_task_on(pair_loop(1), sleeps, NULL, NULL);
     wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, true);
     int rc = weft_wait_for(t, 0, NULL);
     wf_fault_reset();
