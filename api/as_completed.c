@@ -106,7 +106,7 @@ static void iteration_over(struct watch_set *set)
     mem_free(it, iteration_bytes(it->room));
 }
 
-static const struct watch_set_ops iteration_set_ops = {iteration_told, NULL, iteration_over};
+static const struct watch_set_ops iteration_set_ops = {iteration_told, NULL, iteration_over, NULL};
 
 /* One who asks is gone for good, with its loop. */
 static void asker_abandoned(struct queued *q, bool woken)

@@ -139,7 +139,13 @@ static void gather_over(struct watch_set *set)
     mem_free(gather, gather_bytes(gather->count));
 }
 
-static const struct watch_set_ops gather_set_ops = {gather_told, gather_closed, gather_over};
+static struct weft_future *gather_awaiter(struct watch_set *set)
+{
+    return gather_of_set(set)->outer;
+}
+
+static const struct watch_set_ops gather_set_ops = {gather_told, gather_closed, gather_over,
+                                                    gather_awaiter};
 
 /* GATH-11, GATH-12. The children's references last as long as the future, so any thread may. */
 static int gather_cancel(struct weft_future *future, weft_error *error)

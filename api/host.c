@@ -22,7 +22,7 @@ static void host_over(struct watch_set *set)
     block_put(here ? &here->blocks : NULL, BLOCK_SMALL, host);
 }
 
-static const struct watch_set_ops host_ops = {NULL, wf_watch_set_release, host_over};
+static const struct watch_set_ops host_ops = {NULL, wf_watch_set_release, host_over, NULL};
 
 int wf_host_keep(struct task *task, struct host **ret_host)
 {

@@ -74,7 +74,13 @@ static void shield_over(struct watch_set *set)
     block_put(here ? &here->blocks : NULL, BLOCK_SMALL, shield);
 }
 
-static const struct watch_set_ops shield_set_ops = {shield_told, shield_closed, shield_over};
+static struct weft_future *shield_awaiter(struct watch_set *set)
+{
+    return shield_of_set(set)->outer;
+}
+
+static const struct watch_set_ops shield_set_ops = {shield_told, shield_closed, shield_over,
+                                                    shield_awaiter};
 
 static void shield_cancelled(struct weft_future *future)
 {

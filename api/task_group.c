@@ -161,7 +161,13 @@ static void member_over(struct watch_set *set)
     block_put(here ? &here->blocks : NULL, BLOCK_SMALL, member);
 }
 
-static const struct watch_set_ops member_ops = {member_told, wf_watch_set_release, member_over};
+static struct weft_future *member_awaiter(struct watch_set *set)
+{
+    return container_of(set, struct member, set)->group->parent_;
+}
+
+static const struct watch_set_ops member_ops = {member_told, wf_watch_set_release, member_over,
+                                                member_awaiter};
 
 int weft_task_group_begin(weft_task_group *group)
 {

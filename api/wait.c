@@ -14,7 +14,8 @@
 struct many {
     struct watch_set set; /* its owner: the waiting task; the timer is a holder too */
     struct wait wait;
-    struct task *task; /* NULL: the wait is over */
+    struct task *task;           /* NULL: the wait is over */
+    struct weft_future *awaiter; /* the task, for who looks from another thread */
     struct loop_timer timer;
     weft_return_when when;
     size_t left;       /* futures whose end was not heard yet */
@@ -91,7 +92,12 @@ static void many_over(struct watch_set *set)
     mem_free(many, many_bytes(many->count));
 }
 
-static const struct watch_set_ops many_set_ops = {many_told, NULL, many_over};
+static struct weft_future *many_awaiter(struct watch_set *set)
+{
+    return many_of_set(set)->awaiter; /* which cannot go on before it has taken its watches back */
+}
+
+static const struct watch_set_ops many_set_ops = {many_told, NULL, many_over, many_awaiter};
 
 /* The task goes on, or never will: nothing of the wait stays with the futures (WAIT-14). */
 static void many_leave(struct many *many)
@@ -137,6 +143,7 @@ static struct many *many_new(struct weft_loop *loop, struct task *task, weft_fut
     watch_set_init(&many->set, &many_set_ops, loop);
     many->wait = (struct wait){&many_ops, NULL};
     many->task = task;
+    many->awaiter = &task->future;
     many->timer = (struct loop_timer){.fire.run = timer_fire};
     many->when = when;
     many->left = count;

@@ -218,7 +218,8 @@ WEFT_API double weft_loop_get_slow_callback_duration(const weft_loop *loop);
  *
  * Counts from the loop's next run on. The report goes to the exception handler from a thread of its
  * own, which lives while there are such runs. The calls are found out by a signal (SIGURG) to the
- * loop's thread: a sleep of the system that the thread is in may end early with EINTR. Once for each
+ * loop's thread: a sleep of the system that the thread is in may end early with EINTR. A program that
+ * handles that signal itself sees its own ones, if its handler was there first. Once for each
  * stall; a loop that waits does not stall.
  *
  * Context: loop

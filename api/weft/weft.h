@@ -10,6 +10,7 @@
 #include <weft/exit_stack.h>
 #include <weft/future.h>
 #include <weft/generator.h>
+#include <weft/graph.h>
 #include <weft/loop.h>
 #include <weft/queue.h>
 #include <weft/runner.h>

@@ -17,6 +17,9 @@ const struct scope *wf_handle_scope(const weft_handle *handle);
 weft_handle *wf_handle_of(struct runnable *r);
 weft_done_callback wf_callback_fn(const struct runnable *r);
 
+/* Who is said to await a future by this entry of its waiters; else NULL. */
+struct weft_future *wf_edge_awaiter(const struct runnable *r);
+
 /* What a handle calls, and where it was made (NULL: unknown). */
 weft_callback wf_handle_fn(const weft_handle *handle);
 const struct trace *wf_handle_trace(const weft_handle *handle);

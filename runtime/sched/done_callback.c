@@ -14,6 +14,7 @@
  *     done. A callback is called in the life of the loop that it was added for; later it is dropped.
  */
 #include <errno.h>
+#include <weft/graph.h>
 
 #include "runtime/sched/callback.h"
 #include "runtime/sched/current_scope.h"
@@ -81,6 +82,25 @@ static void callback_run_here(struct runnable *r, struct weft_loop *loop)
     callback_call(container_of(r, struct done_callback, ready), NULL);
 }
 
+/* Of an edge (weft_future_add_to_awaited_by()), which calls nobody: arg is the awaiter, a
+ * reference. */
+static void edge_run(struct runnable *r, struct weft_loop *loop)
+{
+    struct done_callback *edge = container_of(r, struct done_callback, ready);
+    (void)loop;
+    wf_future_unref(edge->arg);
+    callback_free(edge);
+}
+
+/* Gives back one that will not be told. */
+static void callback_drop(struct runnable *r)
+{
+    if (r->run == edge_run)
+        edge_run(r, NULL);
+    else
+        callback_free(container_of(r, struct done_callback, ready));
+}
+
 /* On the loop's thread, or in its place. False: the loop that was meant is closed. */
 static bool callback_queue(struct done_callback *callback, struct weft_loop *loop)
 {
@@ -123,15 +143,16 @@ static bool callback_add_remote(struct done_callback *callback, struct weft_futu
     return true;
 }
 
-int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_context *context,
-                            weft_done_callback fn, void *arg)
+static int callback_add(struct weft_future *f, struct weft_loop *loop, weft_context *context,
+                        void (*run)(struct runnable *r, struct weft_loop *loop),
+                        weft_done_callback fn, void *arg)
 {
     struct weft_loop *here = loop_current();
     struct done_callback *callback = block_get(here ? &here->blocks : NULL, BLOCK_SMALL);
     if (!callback)
         return -ENOMEM;
     struct loop_visit visit;
-    callback->ready.run = loop ? callback_run : callback_run_here;
+    callback->ready.run = run;
     callback->future = f;
     callback->fn = fn;
     callback->arg = arg;
@@ -150,6 +171,12 @@ int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_
     return added ? 0 : WEFT_ELOOPCLOSED;
 }
 
+int wf_add_done_callback_on(struct weft_future *f, struct weft_loop *loop, weft_context *context,
+                            weft_done_callback fn, void *arg)
+{
+    return callback_add(f, loop, context, loop ? callback_run : callback_run_here, fn, arg);
+}
+
 int weft_add_done_callback(weft_future *future, weft_done_callback fn, void *arg)
 {
     return weft_add_done_callback_in(future, NULL, fn, arg);
@@ -166,7 +193,7 @@ int weft_add_done_callback_in(weft_future *future, weft_context *context, weft_d
 
 static bool is_callback(const struct runnable *r)
 {
-    return r->run == callback_run || r->run == callback_run_here;
+    return r->run == callback_run || r->run == callback_run_here || r->run == edge_run;
 }
 
 weft_done_callback wf_callback_fn(const struct runnable *r)
@@ -198,13 +225,13 @@ void wf_callbacks_drop(struct weft_future *f)
         struct runnable *r = local->ready;
         local = local->next;
         if (is_callback(r))
-            callback_free(container_of(r, struct done_callback, ready));
+            callback_drop(r);
     }
     while (remote) {
         struct runnable *r = container_of(remote, struct waker, link)->ready;
         remote = remote->next;
         if (is_callback(r))
-            callback_free(container_of(r, struct done_callback, ready));
+            callback_drop(r);
     }
 }
 
@@ -224,7 +251,7 @@ static int remove_local(struct weft_future *f, weft_done_callback fn, void *arg)
         struct waiter *next = w->next;
         if (callback_matches(w->ready, fn, arg)) {
             waiter_remove(f, w);
-            callback_free(container_of(w, struct done_callback, waiter));
+            callback_drop(&container_of(w, struct done_callback, waiter)->ready);
             removed++;
         }
         w = next;
@@ -250,16 +277,17 @@ static int remove_remote(struct weft_future *f, weft_done_callback fn, void *arg
     int removed = 0;
     while (taken) {
         struct remote_waiter *next = taken->next;
-        callback_free(container_of(taken, struct done_callback, waker.link));
+        callback_drop(&container_of(taken, struct done_callback, waker.link)->ready);
         removed++;
         taken = next;
     }
     return removed;
 }
 
-int weft_remove_done_callback(weft_future *future, weft_done_callback fn, void *arg)
+/* fn: NULL for edges. */
+static int callback_remove(struct weft_future *future, weft_done_callback fn, void *arg)
 {
-    if (!future || !fn || future_is_done(future))
+    if (future_is_done(future))
         return 0;
     struct weft_loop *loop = future_loop(future);
     struct loop_visit visit;
@@ -273,6 +301,36 @@ int weft_remove_done_callback(weft_future *future, weft_done_callback fn, void *
     if (atomic_load_explicit(&future->outcome.bias, memory_order_relaxed) != BIAS_OWNER)
         removed += remove_remote(future, fn, arg);
     return removed;
+}
+
+int weft_remove_done_callback(weft_future *future, weft_done_callback fn, void *arg)
+{
+    return future && fn ? callback_remove(future, fn, arg) : 0;
+}
+
+int weft_future_add_to_awaited_by(weft_future *future, weft_future *waiter)
+{
+    if (!future || !waiter || future_is_done(future)) /* GRPH-08 */
+        return 0;
+    (void)callback_remove(future, NULL, waiter); /* one is enough */
+    struct weft_loop *loop = loop_current();
+    int rc = callback_add(future, loop ? loop : future_loop(future), NULL, edge_run, NULL,
+                          weft_ref(waiter));
+    if (rc)
+        weft_unref(waiter);
+    return rc;
+}
+
+int weft_future_discard_from_awaited_by(weft_future *future, weft_future *waiter)
+{
+    if (future && waiter)
+        (void)callback_remove(future, NULL, waiter);
+    return 0;
+}
+
+struct weft_future *wf_edge_awaiter(const struct runnable *r)
+{
+    return r->run == edge_run ? container_of(r, const struct done_callback, ready)->arg : NULL;
 }
 
 /* The callbacks as text: one or two by address, more as first, count of the rest, last (FUT-30). */

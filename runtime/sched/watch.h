@@ -28,6 +28,9 @@ struct watch_set_ops {
      * listed. */
     void (*closed)(struct watch_set *set);
     void (*over)(struct watch_set *set); /* W2 */
+    /* Who awaits the futures by this set, for people: a task, or the future that it stands for. May
+     * be NULL, and may answer NULL. On the set's loop. */
+    struct weft_future *(*awaiter)(struct watch_set *set);
 };
 
 struct watch_set {
