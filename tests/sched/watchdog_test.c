@@ -237,8 +237,9 @@ COROUTINE(wait_meanwhile)
     struct waiting waiting = {.future = weft_create_future()};
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, be_stuck, &waiting), 0);
-    ck_assert_int_eq(weft_join(waiting.future, NULL), 0);
+    ck_assert_int_eq(weft_await(waiting.future, NULL), 0);
     pthread_join(thread, NULL);
+    weft_unref(waiting.future);
     return 0;
 }
 
