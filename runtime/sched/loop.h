@@ -136,6 +136,7 @@ struct weft_loop {
     int64_t slow_step_ns; /* a step that takes so long is reported in debug mode */
     weft_callback idle_fn; /* virtual.c */
     void *idle_arg;
+    struct weft_loop *next_made; /* in the list of all loops, for debuggers; fixed */
     struct weft_loop *next_free; /* in the list of loops that nobody uses */
 
     /* How many loops have used this memory (L3): written by who makes one; read by anybody. */

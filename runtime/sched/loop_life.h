@@ -6,6 +6,9 @@
 
 #include "runtime/sched/loop.h"
 
+/* The first of all loops, by next_made; read by debuggers alone. */
+extern struct weft_loop *wf_loops_made;
+
 /* Makes a loop that is not running. 0 or -errno. (loop_make.c) */
 int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop);
 

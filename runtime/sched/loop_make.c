@@ -23,6 +23,9 @@ static _Atomic uint64_t task_numbers = 1;
 static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct weft_loop *free_loops, *used_up_loops;
 
+/* All that were ever made (L3), for debuggers: tools/gdb/weft.py. Under free_lock. */
+struct weft_loop *wf_loops_made;
+
 void wf_loop_memory_lock(void)
 {
     pthread_mutex_lock(&free_lock);
@@ -56,6 +59,10 @@ static struct weft_loop *loop_take_memory(void)
         return NULL;
     atomic_init(&loop->life, 0);
     atomic_init(&loop->running, LOOP_TAKEN);
+    pthread_mutex_lock(&free_lock);
+    loop->next_made = wf_loops_made;
+    wf_loops_made = loop;
+    pthread_mutex_unlock(&free_lock);
     return loop;
 }
 
