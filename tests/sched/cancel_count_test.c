@@ -4,32 +4,16 @@
  */
 #include <errno.h>
 
-#include "tests/support/sim.h"
+#include "tests/sched/tasks.h"
 #include "tests/support/suite.h"
 
 static int values[4];
-
-static weft_task *self(void)
-{
-    return weft_current_task();
-}
-
-COROUTINE(sleep_long)
-{
-    return weft_sleep(1000);
-}
 
 /* Catches its cancellation, and returns a value. */
 COROUTINE(swallow)
 {
     ck_assert_int_eq(weft_await(arg, NULL), WEFT_ECANCELLED);
     *result = &values[2];
-    return 0;
-}
-
-COROUTINE(never_run)
-{
-    trace("ran");
     return 0;
 }
 

@@ -3,20 +3,10 @@
  */
 #include <errno.h>
 
-#include "tests/support/sim.h"
+#include "tests/sched/tasks.h"
 #include "tests/support/suite.h"
 
 static int values[4];
-
-static weft_task *self(void)
-{
-    return weft_current_task();
-}
-
-COROUTINE(sleep_long)
-{
-    return weft_sleep(1000);
-}
 
 /* Catches its cancellation, and fails. */
 COROUTINE(fail_when_cancelled)
@@ -41,12 +31,6 @@ COROUTINE(cancel_self_and_go_on)
     trace("after");
     ck_assert_int_eq(weft_yield(), 0);
     return WEFT_ECANCELLED;
-}
-
-static int note_soon(void *name)
-{
-    trace("%s", (const char *)name);
-    return 0;
 }
 
 /* CANC-08: a task that cancels itself goes on until its next real suspension, which ends in the

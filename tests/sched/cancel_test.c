@@ -3,32 +3,16 @@
  */
 #include <errno.h>
 
-#include "tests/support/sim.h"
+#include "tests/sched/tasks.h"
 #include "tests/support/suite.h"
 
 static int values[4];
-
-static weft_task *self(void)
-{
-    return weft_current_task();
-}
-
-COROUTINE(give_value)
-{
-    *result = arg;
-    return 0;
-}
 
 COROUTINE(await_it)
 {
     int rc = weft_await(arg, result);
     trace("%s", rc == WEFT_ECANCELLED ? "cancelled" : "resumed");
     return rc;
-}
-
-COROUTINE(sleep_long)
-{
-    return weft_sleep(1000);
 }
 
 /* Catches its cancellation, and returns a value. */
@@ -165,17 +149,6 @@ START_SIM(cancellation_that_is_caught)
     return 0;
 }
 
-COROUTINE(never_run)
-{
-    trace("ran");
-    return 0;
-}
-
-static void note_drop(void *arg)
-{
-    trace("drop:%s", (const char *)arg);
-}
-
 /* CANC-07, CANC-17: cancelled before its first step, a task never runs; what it was given is
  * released, once, and the message arrives. */
 START_SIM(cancel_before_the_first_step)
@@ -190,12 +163,6 @@ START_SIM(cancel_before_the_first_step)
     ck_assert(weft_cancelled(t));
     ck_assert_trace("drop:arg");
     weft_unref(t);
-    return 0;
-}
-
-static int note_soon(void *name)
-{
-    trace("%s", (const char *)name);
     return 0;
 }
 

@@ -18,11 +18,6 @@ COROUTINE(do_nothing)
     return 0;
 }
 
-COROUTINE(wait_for_ever)
-{
-    return weft_sleep(WEFT_FOREVER);
-}
-
 static void drop_nothing(void *arg)
 {
     (void)arg;
@@ -86,7 +81,7 @@ START_TEST(releases_make_no_work)
     ck_assert(weft_done(result));
     ck_assert_int_eq(weft_add_done_callback(result, hold_future, NULL), 0);
     weft_unref(result);
-    weft_unref(weft_create_task_on(loop, wait_for_ever, NULL, &working_arg));
+    weft_unref(weft_create_task_on(loop, sim_sleep, NULL, &working_arg));
     int calls_before = calls;
     ck_assert_int_eq(weft_loop_close(loop), 0);
     ck_assert_int_eq(atomic_load(&drops), 2);
@@ -111,8 +106,8 @@ START_TEST(handlers_make_no_work)
 {
     loop = virtual_loop();
     weft_loop_set_exception_handler(loop, report_working, NULL);
-    weft_unref(weft_create_task_on(loop, wait_for_ever, NULL, NULL));
-    weft_unref(weft_create_task_on(loop, wait_for_ever, NULL, NULL));
+    weft_unref(weft_create_task_on(loop, sim_sleep, NULL, NULL));
+    weft_unref(weft_create_task_on(loop, sim_sleep, NULL, NULL));
     run_once(loop);
     ck_assert_int_eq(weft_loop_close(loop), 0);
     ck_assert_int_eq(reports_count, 2);
@@ -253,7 +248,7 @@ END_TEST
 START_TEST(a_task_of_a_gone_loop_tells_nobody)
 {
     loop = virtual_loop();
-    weft_task *task = weft_create_task_on(loop, wait_for_ever, NULL, NULL);
+    weft_task *task = weft_create_task_on(loop, sim_sleep, NULL, NULL);
     ck_assert_int_eq(weft_add_done_callback(task, not_called, NULL), 0);
     weft_loop *gone = loop;
     ck_assert_int_eq(weft_loop_free(gone), 0);

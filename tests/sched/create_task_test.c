@@ -3,27 +3,8 @@
  */
 #include <errno.h>
 
-#include "tests/support/sim.h"
+#include "tests/sched/tasks.h"
 #include "tests/support/suite.h"
-
-COROUTINE(note_name)
-{
-    trace("%s", (const char *)arg);
-    return 0;
-}
-
-COROUTINE(give_value)
-{
-    *result = arg;
-    return 0;
-}
-
-static void note_drop(void *arg)
-{
-    trace("drop:%s", (const char *)arg);
-}
-
-static const weft_task_options with_drop = {.arg_drop = note_drop};
 
 /* CRT-01: without a running loop there is no task, and what it was to be given stays the caller's.
  */

@@ -7,20 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/sched/callbacks.h"
+#include "tests/sched/open_loop.h"
 #include "tests/support/suite.h"
-
-static weft_loop *loop;
-
-static void make_loop(void)
-{
-    loop = virtual_loop();
-}
-
-static void free_loop(void)
-{
-    ck_assert_int_eq(weft_loop_free(loop), 0);
-}
 
 static void check_no_running_loop(void)
 {

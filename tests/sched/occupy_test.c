@@ -16,11 +16,6 @@
 static atomic_bool over, begun;
 static weft_loop *loop;
 
-COROUTINE(wait_for_ever)
-{
-    return weft_sleep(WEFT_FOREVER);
-}
-
 static void *ask_until_over(void *arg)
 {
     (void)arg;
@@ -50,7 +45,7 @@ START_TEST(tasks_are_asked_for_during_close)
         loop = virtual_loop();
         weft_task *tasks[TASKS];
         for (int i = 0; i < TASKS; i++)
-            tasks[i] = weft_create_task_on(loop, wait_for_ever, NULL, NULL);
+            tasks[i] = weft_create_task_on(loop, sim_sleep, NULL, NULL);
         if (round % 2)
             run_once(loop);
         atomic_store(&over, false);
@@ -94,7 +89,7 @@ static int be_asked(void *arg)
 START_TEST(a_question_is_answered_after_the_run)
 {
     loop = virtual_loop();
-    weft_task *task = weft_create_task_on(loop, wait_for_ever, NULL, NULL);
+    weft_task *task = weft_create_task_on(loop, sim_sleep, NULL, NULL);
     run_once(loop);
     weft_call_soon(loop, be_asked, NULL, NULL);
     run_once(loop);
@@ -207,7 +202,7 @@ START_TEST(cancellation_meets_a_start_or_a_close)
 {
     for (int round = 0; round < 200; round++) {
         loop = virtual_loop();
-        weft_task *task = weft_create_task_on(loop, wait_for_ever, NULL, NULL);
+        weft_task *task = weft_create_task_on(loop, sim_sleep, NULL, NULL);
         run_once(loop);
         pthread_t thread = start(cancel_task, weft_ref(task));
         if (round % 2)
@@ -243,8 +238,8 @@ START_TEST(visitors_do_not_wait_for_each_other)
     for (int round = 0; round < 200; round++) {
         loop = virtual_loop();
         second = virtual_loop();
-        weft_task *inner[] = {weft_create_task_on(loop, wait_for_ever, NULL, NULL),
-                              weft_create_task_on(second, wait_for_ever, NULL, NULL)};
+        weft_task *inner[] = {weft_create_task_on(loop, sim_sleep, NULL, NULL),
+                              weft_create_task_on(second, sim_sleep, NULL, NULL)};
         crossed[0] = weft_create_task_on(loop, await_task, &inner[1], NULL);
         crossed[1] = weft_create_task_on(second, await_task, &inner[0], NULL);
         run_once(loop);

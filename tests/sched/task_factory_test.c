@@ -4,29 +4,10 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include "tests/support/sim.h"
+#include "tests/sched/tasks.h"
 #include "tests/support/suite.h"
 
 static int values[4];
-
-COROUTINE(note_name)
-{
-    trace("%s", (const char *)arg);
-    return 0;
-}
-
-COROUTINE(give_value)
-{
-    *result = arg;
-    return 0;
-}
-
-static void note_drop(void *arg)
-{
-    trace("drop:%s", (const char *)arg);
-}
-
-static const weft_task_options with_drop = {.arg_drop = note_drop};
 
 /* What a factory was given last. */
 static struct {

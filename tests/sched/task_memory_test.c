@@ -4,30 +4,8 @@
 #include <errno.h>
 
 #include "runtime/base/fault.h"
-#include "tests/support/sim.h"
+#include "tests/sched/tasks.h"
 #include "tests/support/suite.h"
-
-COROUTINE(note_name)
-{
-    trace("%s", (const char *)arg);
-    return 0;
-}
-
-COROUTINE(give_value)
-{
-    *result = arg;
-    return 0;
-}
-
-COROUTINE(fail_with_message)
-{
-    return weft_fail(-EIO, "broken");
-}
-
-static void note_drop(void *arg)
-{
-    trace("drop:%s", (const char *)arg);
-}
 
 COROUTINE(use_stack)
 {

@@ -5,21 +5,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "tests/support/sim.h"
+#include "tests/sched/tasks.h"
 #include "tests/support/suite.h"
 
 static int values[4];
-
-COROUTINE(give_value)
-{
-    *result = arg;
-    return 0;
-}
-
-COROUTINE(fail_with_message)
-{
-    return weft_fail(-EIO, "broken");
-}
 
 static unsigned long number_of(weft_task *task)
 {

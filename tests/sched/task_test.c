@@ -3,16 +3,10 @@
  */
 #include <errno.h>
 
-#include "tests/support/sim.h"
+#include "tests/sched/tasks.h"
 #include "tests/support/suite.h"
 
 static int values[4];
-
-static int note_soon(void *name)
-{
-    trace("%s", (const char *)name);
-    return 0;
-}
 
 static int note_done(weft_future *future, void *name)
 {
@@ -21,31 +15,9 @@ static int note_done(weft_future *future, void *name)
     return 0;
 }
 
-COROUTINE(note_name)
-{
-    trace("%s", (const char *)arg);
-    return 0;
-}
-
-COROUTINE(give_value)
-{
-    *result = arg;
-    return 0;
-}
-
-COROUTINE(fail_with_message)
-{
-    return weft_fail(-EIO, "broken");
-}
-
 COROUTINE(end_cancelled)
 {
     return WEFT_ECANCELLED;
-}
-
-COROUTINE(wait_for_ever)
-{
-    return weft_sleep(WEFT_FOREVER);
 }
 
 static int see_result(weft_future *future, void *expected)
@@ -121,7 +93,7 @@ START_SIM(three_ends_of_a_task)
 {
     weft_task *returned = weft_create_task(give_value, &values[1], NULL);
     weft_task *failed = weft_create_task(fail_with_message, NULL, NULL);
-    weft_task *cancelled = weft_create_task(wait_for_ever, NULL, NULL);
+    weft_task *cancelled = weft_create_task(sim_sleep, NULL, NULL);
     void *value = NULL;
 
     sim_pass(1);
@@ -298,11 +270,6 @@ START_TEST(fatal_error_leaves_the_loop)
 }
 END_TEST
 
-static void note_drop(void *arg)
-{
-    trace("drop:%s", (const char *)arg);
-}
-
 /* TASK-19: a task that is pending when its loop is closed is reported, once, and is cancelled for
  * those who still hold it. What it was given and never used is released. */
 START_TEST(pending_task_is_reported_at_close)
@@ -313,7 +280,7 @@ START_TEST(pending_task_is_reported_at_close)
 
     weft_loop_set_exception_handler(loop, report_record, NULL);
     weft_task *waits = weft_create_task_on(loop, sim_await, f, NULL);
-    weft_task *sleeps = weft_create_task_on(loop, wait_for_ever, NULL, NULL);
+    weft_task *sleeps = weft_create_task_on(loop, sim_sleep, NULL, NULL);
     weft_task *first = weft_create_task_on(loop, note_name, "ran", NULL);
     ck_assert_int_eq(weft_loop_run_until_complete(loop, first, NULL), 0);
     weft_task *unstarted = weft_create_task_on(loop, note_name, "never", &options);
