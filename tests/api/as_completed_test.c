@@ -23,7 +23,7 @@ START_SIM(in_order)
     weft_as_completed iter;
     static const int order[] = {1, 2, 0};
 
-    start(f);
+    start(f, work);
     f[3] = f[0];
     ck_assert_int_eq(weft_as_completed_begin(&iter, f, 4, WEFT_FOREVER), 0);
     sim_pass(2);
@@ -47,7 +47,7 @@ START_SIM(results)
     weft_as_completed iter;
     void *value = NULL;
 
-    start(f);
+    start(f, work);
     ck_assert_int_eq(weft_as_completed_begin(&iter, f, 3, WEFT_FOREVER), 0);
     ck_assert_int_eq(weft_as_completed_next_result(&iter, &value), 0);
     ck_assert_str_eq(value, "b");
@@ -67,7 +67,7 @@ START_SIM(time_is_over)
     weft_future *f[3], *next;
     weft_as_completed iter;
 
-    start(f);
+    start(f, work);
     ck_assert_int_eq(weft_as_completed_begin(&iter, f, 3, 1.5), 0);
     ck_assert_int_eq(weft_as_completed_next(&iter, &next), 0);
     ck_assert_int_eq(weft_as_completed_next_result(&iter, NULL), WEFT_ETIMEDOUT);
@@ -88,7 +88,7 @@ START_SIM(left_early)
     weft_future *f[3], *next;
     weft_as_completed iter;
 
-    start(f);
+    start(f, work);
     ck_assert_int_eq(weft_as_completed_begin(&iter, f, 3, 100), 0);
     ck_assert_int_eq(weft_as_completed_next(&iter, &next), 0);
     weft_as_completed_end(&iter);
@@ -117,7 +117,7 @@ START_SIM(no_timer_stays)
     weft_as_completed iter;
 
     for (int i = 0; i < 2; i++) {
-        start(f);
+        start(f, work);
         ck_assert_int_eq(weft_as_completed_begin(&iter, f, 3, 1000), 0);
         for (int asked = 0; asked < (i ? 1 : 3); asked++)
             ck_assert_int_eq(weft_as_completed_next(&iter, &next), 0);
@@ -159,7 +159,7 @@ START_SIM(several_ask)
     weft_future *f[3];
     weft_task *t[] = {ask("1"), ask("2"), ask("3"), ask("4")};
 
-    start(f);
+    start(f, work);
     ck_assert_int_eq(weft_as_completed_begin(&shared, f, 3, WEFT_FOREVER), 0);
     ck_assert_int_eq(weft_sleep(4), 0);
     for (int i = 0; i < 4; i++)
@@ -176,7 +176,7 @@ START_SIM(several_wait_in_vain)
     weft_future *f[3];
     weft_task *t[6];
 
-    start(f);
+    start(f, work);
     ck_assert_int_eq(weft_as_completed_begin(&shared, f, 3, 1.5), 0);
     for (int i = 0; i < 3; i++)
         t[i] = ask("t");
@@ -207,7 +207,7 @@ START_SIM(left_and_continued)
 {
     weft_future *f[3], *next;
 
-    start(f);
+    start(f, work);
     ck_assert_int_eq(weft_as_completed_begin(&shared, f, 3, WEFT_FOREVER), 0);
     ck_assert_int_eq(weft_as_completed_next(&shared, &next), 0);
     ck_assert_ptr_eq(next, f[1]);

@@ -16,10 +16,8 @@ struct job {
 
 static struct job jobs[] = {{"a", 3, 0}, {"b", 1, 0}, {"c", 2, -EIO}};
 
-/* What the suite has its jobs do. */
-COROUTINE(work);
-
-static inline void start(weft_future **futures)
+/* Each of them is to be the argument of work. */
+static inline void start(weft_future **futures, weft_coroutine work)
 {
     for (int i = 0; i < 3; i++)
         futures[i] = weft_create_task(work, &jobs[i], NULL);

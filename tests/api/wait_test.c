@@ -20,7 +20,7 @@ START_SIM(return_when)
     weft_future *f[3], *same[3];
     size_t done = 9;
 
-    start(f);
+    start(f, work);
     memcpy(same, f, sizeof(f));
     ck_assert_int_eq(weft_wait(f, 3, WEFT_FOREVER, WEFT_FIRST_COMPLETED, &done), 0);
     ck_assert_uint_eq(done, 1);
@@ -43,7 +43,7 @@ START_SIM(time_is_over)
     weft_future *f[3];
     size_t done = 9;
 
-    start(f);
+    start(f, work);
     ck_assert_int_eq(weft_wait(f, 3, 1.5, WEFT_ALL_COMPLETED, &done), 0);
     ck_assert_uint_eq(done, 1);
     int turn = sim_turn();
@@ -113,7 +113,7 @@ START_SIM(first_exception)
 {
     weft_future *f[3], *given[3];
     size_t done = 9;
-    start(f);
+    start(f, work);
     memcpy(given, f, sizeof(f));
     sim_pass(1);
     weft_cancel(f[1]);
