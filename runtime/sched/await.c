@@ -66,7 +66,7 @@ static void remote_wait_abandon(struct wait *wait, struct task *task)
 const struct wait_ops wf_await_ops = {future_wait_cancel, local_wait_abandon, "future"};
 static const struct wait_ops remote_ops = {remote_wait_cancel, remote_wait_abandon, "future"};
 
-bool wf_await_leave(struct task *task)
+static bool await_leave(const struct task *task)
 {
     struct wait *wait = task->wait;
     if (wait && wait->ops == &remote_ops) {
@@ -84,6 +84,14 @@ bool wf_await_leave(struct task *task)
         }
     }
     return false;
+}
+
+bool wf_await_leave(struct task *task)
+{
+    bool left = await_leave(task);
+    if (left) /* the next request finds no wait: it goes no further, nor makes the task ready again */
+        task->wait = NULL;
+    return left;
 }
 
 struct task *wf_awaited_task(const struct task *task)

@@ -283,6 +283,8 @@ int wf_future_take_error(struct weft_future *f, weft_error **ret_error)
 
 int wf_future_take(struct weft_future *f)
 {
+    if (!future_is_done(f)) /* its waiter was taken out of a circle, by who took the request back */
+        return weft_fail(WEFT_ECANCELLED, NULL);
     weft_error *error;
     int code = wf_future_take_error(f, &error);
     wf_error_raise(wf_error_slot(), error);

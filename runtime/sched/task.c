@@ -277,8 +277,8 @@ static int cancel_here(struct task *task, weft_error *error)
     }
     if (next) {
         cancel_later(task, error);
-        task->wait->ops->abandon(task->wait, task);
-        task_unpark(future_loop(&task->future), task);
+        if (wf_await_leave(task))
+            task_unpark(future_loop(&task->future), task);
     } else if (!task->wait || !task->wait->ops->cancel(task->wait, task, error)) {
         cancel_later(task, error);
     }

@@ -75,11 +75,45 @@ START_TEST(a_circle_over_loops_is_cancelled)
 }
 END_TEST
 
+/* What the tasks of a circle end with, when it is asked for several times before one of them runs;
+ * and when a request is taken back. */
+static void ask_often(int asks, bool take_back)
+{
+    atomic_store(&waiting, 0);
+    for (long i = 0; i < TASKS_MAX; i++) {
+        next_of[i] = (i + 1) % TASKS_MAX;
+        tasks[i] = weft_create_task(await_next, (void *)i, NULL);
+    }
+    while (atomic_load(&waiting) < TASKS_MAX)
+        ck_assert_int_eq(weft_yield(), 0);
+    ck_assert_int_eq(weft_yield(), 0);
+    for (int i = 0; i < asks; i++)
+        ck_assert_int_eq(weft_cancel(tasks[i % TASKS_MAX]), 1);
+    for (int i = 0; i < TASKS_MAX && take_back; i++) {
+        while (weft_cancelling(tasks[i]) > 0)
+            weft_uncancel(tasks[i]);
+    }
+    for (int i = 0; i < TASKS_MAX; i++) {
+        ck_assert_int_eq(weft_wait_for(tasks[i], 100, NULL), WEFT_ECANCELLED);
+        weft_unref(tasks[i]);
+    }
+}
+
+START_SIM(a_circle_is_asked_often)
+{
+    for (int asks = 1; asks <= 3 * TASKS_MAX; asks++) {
+        ask_often(asks, false);
+        ask_often(asks, true);
+    }
+    return 0;
+}
+
 int main(void)
 {
     Suite *suite = suite_create("circle");
     TCase *tcase = tcase_create("circle");
     tcase_add_test(tcase, a_circle_over_loops_is_cancelled);
+    tcase_add_test(tcase, a_circle_is_asked_often);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
