@@ -54,7 +54,7 @@ static weft_runner runner;
 
 static void open_runner(void)
 {
-    weft_runner_options options = {.loops = 1, .watchdog = LIMIT};
+    weft_runner_options options = {.loops = 1, .debug = -1, .watchdog = LIMIT};
     ck_assert_int_eq(weft_runner_init(&runner, &options), 0);
     weft_loop_set_exception_handler(weft_runner_get_loop(&runner), told, NULL);
 }
@@ -192,7 +192,7 @@ COROUTINE(stuck_for_long)
 static void *run_other(void *until)
 {
     weft_runner other;
-    weft_runner_options options = {.loops = 1, .watchdog = LIMIT};
+    weft_runner_options options = {.loops = 1, .debug = -1, .watchdog = LIMIT};
     ck_assert_int_eq(weft_runner_init(&other, &options), 0);
     weft_loop_set_exception_handler(weft_runner_get_loop(&other), told, NULL);
     while (!reports_count) /* the long one comes first */
@@ -222,7 +222,7 @@ static void *be_stuck(void *arg)
 {
     struct waiting *waiting = arg;
     weft_runner other;
-    weft_runner_options options = {.loops = 1, .watchdog = LIMIT};
+    weft_runner_options options = {.loops = 1, .debug = -1, .watchdog = LIMIT};
     int until = 0;
     ck_assert_int_eq(weft_runner_init(&other, &options), 0);
     weft_loop_set_exception_handler(weft_runner_get_loop(&other), told, NULL);
