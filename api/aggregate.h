@@ -7,7 +7,7 @@
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/watch.h"
 
-/* A future that stands for others, which are in a set of its own: the set's owner is the future. */
+/* A future that stands for others, which are in a set of its own, which keeps it (W2 of watch.h). */
 struct compound_future {
     struct plain_future future; /* first: future_free() gives the block back */
     struct watch_set *set;

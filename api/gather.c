@@ -3,7 +3,7 @@
  *
  *     caller --> outer (a future) --> gather --> children
  *                  ^                    |  a watch on each child that was not done
- *                  '--------------------'  one reference, until the last watch was told
+ *                  '--------------------'  one reference, until the last watch is over
  *
  * A child's end is heard one iteration later, and the outer future's waiters resume one more later
  * (GATH-20). A child that stands there twice is watched twice: the two words come one after the
@@ -25,7 +25,7 @@
 #define GATHER_ASKING 4u /* times those who ask now */
 
 struct gather {
-    struct watch_set set; /* its owner: the outer future */
+    struct watch_set set; /* it keeps the outer future, whose end is its own */
     struct weft_future *outer;
     bool collect;            /* WEFT_RETURN_EXCEPTIONS */
     _Atomic unsigned asking; /* see above; any thread */
@@ -102,41 +102,28 @@ static void child_done(struct gather *gather, struct weft_future *child, size_t 
         last_done(gather);
 }
 
-/* The last watch is over: nothing but its users keeps the outer future. */
-static void gather_let_go(struct gather *gather)
-{
-    wf_watch_set_unlist(&gather->set);
-    wf_future_unref(gather->outer);
-}
-
 static void gather_told(struct watch_set *set, struct watch *watch)
 {
-    struct gather *gather = gather_of_set(set);
-    size_t left = watch_set_watches(set) - 1;
+    size_t left = watch_set_holders(set) - 2; /* but this one, and the list (W3) */
 
-    child_done(gather, watch->future, left);
+    child_done(gather_of_set(set), watch->future, left);
     if (!left)
-        gather_let_go(gather);
+        wf_watch_set_unlist(set);
 }
 
 static void gather_closed(struct watch_set *set)
 {
     struct gather *gather = gather_of_set(set);
-    struct weft_future *outer = gather->outer;
 
     for (size_t i = 0; i < gather->count; i++)
         (void)wf_watch_stop(&gather->watches[i]);
-    (void)wf_future_fail(outer, OUTCOME_CANCELLED, WEFT_ECANCELLED, NULL);
-    wf_future_unref(outer);
+    (void)wf_future_fail(gather->outer, OUTCOME_CANCELLED, WEFT_ECANCELLED, NULL);
 }
 
+/* Nothing but its users keeps the outer future any more. */
 static void gather_over(struct watch_set *set)
 {
-    struct gather *gather = gather_of_set(set);
-
-    for (size_t i = 0; i < gather->count; i++)
-        future_unref_at(loop_current(), gather->children[i]);
-    mem_free(gather, gather_bytes(gather->count));
+    wf_future_unref(gather_of_set(set)->outer);
 }
 
 static struct weft_future *gather_awaiter(struct watch_set *set)
@@ -172,9 +159,16 @@ static int gather_cancel(struct weft_future *future, weft_error *error)
     return heard ? 1 : rc;
 }
 
+static void gather_free(struct gather *gather)
+{
+    for (size_t i = 0; i < gather->count; i++)
+        future_unref_at(loop_current(), gather->children[i]);
+    mem_free(gather, gather_bytes(gather->count));
+}
+
 static void gather_fini(struct weft_future *future)
 {
-    wf_watch_set_release(compound_set(future));
+    gather_free(gather_of_set(compound_set(future)));
 }
 
 static const struct future_ops gather_ops = {.cancel = gather_cancel, .fini = gather_fini};
@@ -186,7 +180,7 @@ static struct gather *gather_new(struct weft_loop *loop, weft_future *const *fut
     struct gather *gather = mem_alloc(gather_bytes(count));
     if (!gather)
         return NULL;
-    watch_set_init(&gather->set, &gather_set_ops, loop);
+    watch_set_init_kept(&gather->set, &gather_set_ops, loop);
     gather->outer = NULL;
     gather->collect = collect;
     atomic_init(&gather->asking, 0);
@@ -211,7 +205,7 @@ static void gather_begin(struct gather *gather)
         else
             wf_watch_begin(&gather->set, &gather->watches[i], gather->children[i]);
     }
-    size_t watched = watch_set_watches(&gather->set);
+    size_t watched = watch_set_holders(&gather->set);
     if (watched) {
         wf_watch_set_list(&gather->set);
         wf_future_ref(gather->outer);
@@ -235,7 +229,7 @@ static weft_future *gather_make(struct weft_loop *loop, weft_future *const *futu
     }
     struct weft_future *outer = wf_compound_make(loop, &gather_ops, &gather->set);
     if (!outer) {
-        wf_watch_set_release(&gather->set);
+        gather_free(gather);
         errno = ENOMEM;
         return NULL;
     }

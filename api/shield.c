@@ -12,7 +12,7 @@
 #include "api/aggregate.h"
 
 struct shield {
-    struct watch_set set; /* its owner: the outer future */
+    struct watch_set set; /* it keeps the outer future, whose end is its own */
     struct watch watch;
     struct weft_future *outer;
     struct weft_future *inner; /* a reference */
@@ -44,16 +44,13 @@ static void shield_told(struct watch_set *set, struct watch *watch)
     } else {
         (void)wf_future_succeed(outer, value);
     }
-    wf_future_unref(outer);
 }
 
 /* Nothing more is heard of the inner future. */
 static void shield_detach(struct shield *shield)
 {
-    if (!wf_watch_stop(&shield->watch))
-        return;
-    wf_watch_set_unlist(&shield->set);
-    wf_future_unref(shield->outer);
+    if (wf_watch_stop(&shield->watch)) /* who cancels has a reference of his own */
+        wf_watch_set_unlist(&shield->set);
 }
 
 static void shield_closed(struct watch_set *set)
@@ -62,16 +59,11 @@ static void shield_closed(struct watch_set *set)
 
     (void)wf_watch_stop(&shield->watch);
     (void)wf_future_fail(shield->outer, OUTCOME_CANCELLED, WEFT_ECANCELLED, NULL);
-    wf_future_unref(shield->outer);
 }
 
 static void shield_over(struct watch_set *set)
 {
-    struct shield *shield = shield_of_set(set);
-    struct weft_loop *here = loop_current();
-
-    wf_future_unref(shield->inner);
-    block_put(here ? &here->blocks : NULL, BLOCK_SMALL, shield);
+    wf_future_unref(shield_of_set(set)->outer);
 }
 
 static struct weft_future *shield_awaiter(struct watch_set *set)
@@ -99,7 +91,9 @@ static void shield_fini(struct weft_future *future)
     if (value != OUTCOME_CANCELLED && value == outcome_value(&shield->inner->outcome) &&
         atomic_load_explicit(&future->taken, memory_order_relaxed))
         atomic_store_explicit(&shield->inner->taken, 1, memory_order_relaxed);
-    wf_watch_set_release(&shield->set);
+    struct weft_loop *here = loop_current();
+    wf_future_unref(shield->inner);
+    block_put(here ? &here->blocks : NULL, BLOCK_SMALL, shield);
 }
 
 static const struct future_ops shield_ops = {.cancelled = shield_cancelled, .fini = shield_fini};
@@ -115,7 +109,7 @@ static weft_future *shield_make(struct weft_loop *loop, weft_future *inner)
         block_put(here ? &here->blocks : NULL, BLOCK_SMALL, shield);
         return NULL;
     }
-    watch_set_init(&shield->set, &shield_set_ops, loop);
+    watch_set_init_kept(&shield->set, &shield_set_ops, loop);
     shield->outer = outer;
     shield->inner = weft_ref(inner);
     wf_future_ref(outer);

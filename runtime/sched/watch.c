@@ -27,26 +27,36 @@ void wf_watch_set_list(struct watch_set *set)
     if (set->next)
         set->next->prev = set;
     loop->watch_sets = set;
+    watch_set_hold(set);
 }
 
-void wf_watch_set_unlist(struct watch_set *set)
+/* False if it is not on the list. */
+static bool take_off(struct watch_set *set)
 {
     struct weft_loop *loop = set->loop;
 
     if (!set->prev && loop->watch_sets != set)
-        return;
+        return false;
     *(set->prev ? &set->prev->next : &loop->watch_sets) = set->next;
     if (set->next)
         set->next->prev = set->prev;
     set->prev = set->next = NULL;
+    return true;
+}
+
+void wf_watch_set_unlist(struct watch_set *set)
+{
+    if (take_off(set))
+        wf_watch_set_release(set);
 }
 
 void wf_watch_sets_close(struct weft_loop *loop)
 {
     while (loop->watch_sets) {
         struct watch_set *set = loop->watch_sets;
-        wf_watch_set_unlist(set);
+        (void)take_off(set);
         set->ops->closed(set);
+        wf_watch_set_release(set);
     }
 }
 

@@ -6,8 +6,11 @@
  *     iteration after the future was done; or wf_watch_stop() returns true; or it is dropped,
  *     because the loop was closed.
  * W2  A set counts its owner and each watch of which none has happened yet. With the last of them
- *     over() is called, which frees it. Until then the set keeps its futures alive.
- * W3  A set that is listed is ended when its loop is closed: closed() is called once.
+ *     over() is called, which frees it. Until then the set keeps its futures alive. What a future
+ *     owns is different, since any thread may end that: the set keeps the future, and with its last
+ *     watch over() gives that back; who frees the future frees the set.
+ * W3  A set that is listed is ended when its loop is closed: closed() is called once. The list is a
+ *     holder too, so that no other thread ends a set that is found there.
  *
  * Everything is used on the thread of the set's loop, or by who holds that loop; except that a word
  * which comes after the loop was closed is dropped by the thread that brings it.
@@ -63,16 +66,23 @@ static inline void watch_set_init(struct watch_set *set, const struct watch_set_
     atomic_init(&set->holders, 1);
 }
 
+/* A set that keeps the future that owns it (W2): no holder yet. */
+static inline void watch_set_init_kept(struct watch_set *set, const struct watch_set_ops *ops,
+                                       struct weft_loop *loop)
+{
+    watch_set_init(set, ops, loop);
+    atomic_init(&set->holders, 0);
+}
+
 static inline void watch_set_hold(struct watch_set *set)
 {
     uint32_t holders = atomic_load_explicit(&set->holders, memory_order_relaxed); /* ours alone */
     atomic_store_explicit(&set->holders, holders + 1, memory_order_relaxed);
 }
 
-/* How many besides the owner. */
-static inline size_t watch_set_watches(const struct watch_set *set)
+static inline size_t watch_set_holders(const struct watch_set *set)
 {
-    return atomic_load_explicit(&set->holders, memory_order_relaxed) - 1;
+    return atomic_load_explicit(&set->holders, memory_order_relaxed);
 }
 
 /* One holder less; over() with the last. */

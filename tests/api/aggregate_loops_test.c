@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 
 #include "runtime/base/fault.h"
 #include "tests/support/pair.h"
@@ -233,6 +234,55 @@ START_PAIR(cancelled_while_it_ends)
     return 0;
 }
 
+static _Atomic int values_dropped;
+
+static void count_value(void *value)
+{
+    (void)value;
+    values_dropped++;
+}
+
+/* What the other thread is to wait for, and drop the last reference of. */
+static _Atomic(weft_future *) handed_over;
+static _Atomic bool no_more;
+
+static void *waits_and_drops(void *arg)
+{
+    (void)arg;
+    while (!no_more) {
+        weft_future *f = handed_over;
+        if (!f)
+            continue;
+        while (!weft_done(f))
+            ;
+        weft_unref(f);
+        handed_over = NULL;
+    }
+    return NULL;
+}
+
+/* MULT-08: the last reference goes in another thread, as soon as it is done, while the loop still has
+ * it in its hands: nothing that it keeps is lost. */
+START_PAIR(dropped_by_a_thread)
+{
+    enum { ROUNDS = 20000 };
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, waits_and_drops, NULL), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        weft_future *child = weft_create_future();
+        weft_future_set_drop(child, count_value);
+        handed_over = round % 2 ? weft_gather(&child, 1, 0) : weft_shield(child);
+        weft_future_set_result(child, values);
+        weft_unref(child);
+        while (handed_over)
+            ck_assert_int_eq(weft_yield(), 0);
+    }
+    no_more = true;
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(values_dropped, ROUNDS);
+    return 0;
+}
+
 COROUTINE(fails_elsewhere)
 {
     ck_assert_ptr_eq(weft_get_running_loop(), pair_loop(1));
@@ -391,6 +441,7 @@ int main(void)
     tcase_add_test(tests, shielded);
     tcase_add_test(tests, cancelled_by_a_thread);
     tcase_add_test(tests, cancelled_while_it_ends);
+    tcase_add_test(tests, dropped_by_a_thread);
     tcase_add_test(tests, tasks_elsewhere);
     tcase_add_test(tests, no_memory_to_ask);
     tcase_add_test(tests, waiting_loop_is_closed);
