@@ -15,6 +15,8 @@
  * I2  The pushes of one thread come out in the order in which they went in.
  * I3  Who drains a runnable sees everything that its pusher wrote before the push.
  * I4  Once closed, always closed: a push then fails and leaves the runnable with its caller.
+ * I5  Whose push fails sees everything that the closer wrote before the close: that it is closed is
+ *     no news then, however it is asked.
  *
  * Nodes are never popped singly, so a head that went away and came back (ABA) does no harm: what
  * lies under it is read only after all of it is ours. And a producer that is preempted in the
@@ -51,8 +53,11 @@ static inline bool inbox_push_stack(struct inbox *inbox, struct runnable *newest
     struct runnable *head = atomic_load_explicit(&inbox->head, memory_order_relaxed);
 
     do {
-        if (head == INBOX_CLOSED)
+        if (head == INBOX_CLOSED) {
+            /* Acquire, with the exchange in inbox_close() (I5). */
+            (void)atomic_load_explicit(&inbox->head, memory_order_acquire);
             return false;
+        }
         runnable_link(oldest, head);
         /*
          * Release, with the acquire in inbox_drain() and inbox_close(): publishes the runnable
@@ -127,9 +132,10 @@ static inline struct runnable *inbox_drain(struct inbox *inbox)
 /* The owner, once: refuse all further pushes (I4), and take what was still there, oldest first. */
 static inline struct runnable *inbox_close(struct inbox *inbox)
 {
-    /* Acquire, with the CAS of every push since the last drain (I3). */
+    /* Acquire, with the CAS of every push since the last drain (I3). Release, with the load of a
+     * push that fails (I5). */
     return runnable_reverse(
-        atomic_exchange_explicit(&inbox->head, INBOX_CLOSED, memory_order_acquire));
+        atomic_exchange_explicit(&inbox->head, INBOX_CLOSED, memory_order_acq_rel));
 }
 
 /* Any thread. Relaxed: "no" may be outdated at once anyhow, and "yes" says nothing else. */

@@ -150,7 +150,8 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->idle_arg = NULL;
     loop->next_free = NULL;
     atomic_store_explicit(&loop->life, loop_life(loop) + 1, memory_order_relaxed);
-    atomic_store_explicit(&loop->closed, false, memory_order_relaxed);
+    /* Release, with loop_is_closed(): who sees that it is not closed any more sees its new life. */
+    atomic_store_explicit(&loop->closed, false, memory_order_release);
     atomic_store_explicit(&loop->revoked, false, memory_order_relaxed);
     inbox_init(&loop->inbox);
     parking_init(&loop->parking);

@@ -18,10 +18,12 @@ static struct inbox inbox;
 static struct message messages[MESSAGES];
 static bool delivered[MESSAGES];
 static bool refused[MESSAGES];
+static unsigned parting; /* what the closer writes before the close */
 
 static void setup(void)
 {
     inbox_init(&inbox);
+    parting = 0;
     for (unsigned i = 0; i < MESSAGES; i++) {
         messages[i] = (struct message){.contents = 0};
         delivered[i] = false;
@@ -36,9 +38,18 @@ static struct runnable *write_message(unsigned i)
     return &messages[i].runnable;
 }
 
+/* Refused: what the closer wrote is seen (I5). */
+static void read_parting(void)
+{
+    model_data_read(&parting);
+    model_require(parting == 1);
+}
+
 static void push(unsigned i)
 {
     refused[i] = !inbox_push(&inbox, write_message(i));
+    if (refused[i])
+        read_parting();
 }
 
 /* Read a chain; messages 0 and 1 are from one thread, 2 and 3 from another. Returns how many. */
@@ -81,8 +92,10 @@ static void push_chain(void)
 
     first->next = last;
     refused[2] = refused[3] = !inbox_push_chain(&inbox, first, last);
-    if (refused[2])
+    if (refused[2]) {
         model_require(first->next == last && !last->next);
+        read_parting();
+    }
 }
 
 static void drain_all(void)
@@ -113,6 +126,8 @@ static const struct model chain_and_single = {
 static void drain_and_close(void)
 {
     receive(inbox_drain(&inbox));
+    model_data_write(&parting);
+    parting = 1;
     receive(inbox_close(&inbox));
     model_require(inbox_is_closed(&inbox) && !inbox_has_mail(&inbox) && !inbox_recheck(&inbox));
     model_require(!inbox_drain(&inbox));
@@ -184,7 +199,7 @@ static const char *const harmless[] = {
     NULL,
 };
 
-/* Every message comes out once, in its producer's order (I1 to I4); each operation is needed. */
+/* Every message comes out once, in its producer's order (I1 to I5); each operation is needed. */
 START_TEST(inbox_is_sound_and_no_stronger)
 {
     struct mutants mutants = mutants_explore(models, "runtime/sched/inbox.h", harmless);
