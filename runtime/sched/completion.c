@@ -50,6 +50,14 @@ struct weft_future *wf_future_make(struct weft_loop *loop)
     return &f->base;
 }
 
+/* The loop whose exception handler hears of the future; NULL: it is gone, and a later one may have
+ * its memory (L3 of loop.h). */
+static struct weft_loop *reporting_loop(const struct weft_future *f)
+{
+    struct weft_loop *loop = future_loop(f);
+    return loop && f->life == loop_life(loop) ? loop : NULL;
+}
+
 void wf_future_free(struct weft_loop *here, struct weft_future *f)
 {
     void *value = outcome_value(&f->outcome);
@@ -58,7 +66,7 @@ void wf_future_free(struct weft_loop *here, struct weft_future *f)
         if (!atomic_load_explicit(&f->taken, memory_order_relaxed)) {
             atomic_store_explicit(&f->outcome.refs, 1,
                                   memory_order_relaxed); /* while others look at it */
-            wf_report(future_loop(f),
+            wf_report(reporting_loop(f),
                       future_is_task(f) ? "Task exception was never retrieved"
                                         : "Future exception was never retrieved",
                       f->code, f->error, f, NULL);

@@ -148,6 +148,7 @@ int weft_loop_free(weft_loop *loop)
     if (weft_get_event_loop() == loop)
         weft_set_event_loop(NULL);
     pool_home_fini(&loop->pool_home);
+    loop->handler = NULL; /* futures that outlive the loop do not call what was meant for it */
     wf_loop_give_memory(loop);
     return 0;
 }

@@ -444,6 +444,32 @@ START_TEST(reports_without_memory)
 }
 END_TEST
 
+static weft_future *failed_future(void)
+{
+    weft_future *future = weft_future_new(loop);
+    ck_assert_ptr_nonnull(future);
+    ck_assert_int_eq(weft_future_set_exception(future, weft_fail(-EIO, "late")), 0);
+    return future;
+}
+
+/* What becomes of a future whose loop was freed is no business of that loop's handler any more, nor of
+ * that of a later loop, which may have its memory: the report is written (EXH-01). */
+START_TEST(a_loop_that_is_gone_handles_nothing)
+{
+    weft_loop_set_exception_handler(loop, report_record, NULL);
+    weft_future *first = failed_future(), *second = failed_future();
+    free_loop();
+
+    capture_begin();
+    weft_unref(first);
+    make_loop();
+    weft_loop_set_exception_handler(loop, report_record, NULL);
+    weft_unref(second);
+    ck_assert_int_eq(count_in(capture_end(), "EIO: late"), 2);
+    ck_assert_int_eq(reports_count, 0);
+}
+END_TEST
+
 static Suite *exception_handler_suite(void)
 {
     const TTest *const tests[] = {
@@ -460,6 +486,7 @@ static Suite *exception_handler_suite(void)
         reports_are_handled_where_they_are_made,
         a_fatal_handler_in_another_thread_is_written,
         bad_arguments_are_harmless,
+        a_loop_that_is_gone_handles_nothing,
     };
     Suite *suite = suite_create("exception handler");
     TCase *reports = tcase_create("reports"), *faults = tcase_create("faults");
