@@ -23,9 +23,17 @@ static void shutdown_ended(struct pool_closing *closing)
     weft_unref(ended);
 }
 
-static int shutdown_expired(void *future)
+/* In the frame of the task that waits. */
+struct shutdown_limit {
+    weft_future *ended;
+    bool reached;
+};
+
+static int shutdown_expired(void *arg)
 {
-    weft_cancel(future);
+    struct shutdown_limit *limit = arg;
+    limit->reached = true;
+    weft_cancel(limit->ended);
     return 0;
 }
 
@@ -43,6 +51,8 @@ int weft_loop_shutdown_default_executor(weft_loop *loop, double timeout)
         return -ENOMEM;
     }
     *shutdown = (struct shutdown){.closing.ended = shutdown_ended, .ended = weft_ref(ended)};
+    struct shutdown_limit limit = {.ended = ended};
+    int cancelling = weft_cancelling(weft_current_task());
     wf_executor_ref(executor);
     int rc = 0;
     if (wf_pool_close_start(executor->pool, false, &shutdown->closing) == 1) {
@@ -51,7 +61,7 @@ int weft_loop_shutdown_default_executor(weft_loop *loop, double timeout)
     } else {
         weft_handle *timer = NULL;
         if (timeout != WEFT_FOREVER)
-            rc = weft_call_later(loop, timeout, shutdown_expired, ended, &timer);
+            rc = weft_call_later(loop, timeout, shutdown_expired, &limit, &timer);
         if (!rc)
             rc = weft_await(ended, NULL);
         weft_handle_cancel(timer);
@@ -64,8 +74,9 @@ int weft_loop_shutdown_default_executor(weft_loop *loop, double timeout)
     struct pool_leftover leftovers[EXECUTOR_LEFTOVERS];
     unsigned count = 0;
     if (!rc) {
-        (void)wf_pool_close(executor->pool, CLOCK_NEVER, false, NULL, 0, NULL);  /* joins them */
-    } else if (rc == WEFT_ECANCELLED && !weft_cancelling(weft_current_task())) { /* EXEC-16 */
+        (void)wf_pool_close(executor->pool, CLOCK_NEVER, false, NULL, 0, NULL); /* joins them */
+    } else if (rc == WEFT_ECANCELLED && limit.reached &&
+               weft_cancelling(weft_current_task()) <= cancelling) { /* EXEC-16 */
         if (wf_pool_close(executor->pool, 0, false, leftovers, EXECUTOR_LEFTOVERS, &count) ==
             -ETIMEDOUT)
             wf_executor_warn(loop, leftovers, count);
