@@ -8,7 +8,8 @@
  *     until the loops are gone. So who looks the default one up takes no lock and cannot miss: it
  *     finds one that is still there, even if another has replaced it (H1 of pool_home.h).
  * T2  What is put into a home, or found there to be closed, goes through one lock. It is taken when
- *     a home gets its first executor, another one, or ends: rarely, and for a moment.
+ *     a home gets its first executor, another one, or ends: rarely, and for a moment. A thread that
+ *     forks holds it, so that the child finds it free.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -25,6 +26,30 @@ struct tenure {
 };
 
 static pthread_mutex_t tenures_lock = PTHREAD_MUTEX_INITIALIZER; /* T2, of all homes */
+
+static pthread_once_t forks_watched = PTHREAD_ONCE_INIT;
+
+static void take_tenures(void)
+{
+    pthread_mutex_lock(&tenures_lock);
+}
+
+static void unlock_tenures(void)
+{
+    pthread_mutex_unlock(&tenures_lock);
+}
+
+/* Without memory for it, a child that is forked at the wrong moment may wait in vain. */
+static void watch_forks(void)
+{
+    (void)pthread_atfork(take_tenures, unlock_tenures, unlock_tenures);
+}
+
+static void lock_tenures(void)
+{
+    pthread_once(&forks_watched, watch_forks);
+    take_tenures();
+}
 
 void wf_executor_warn(struct weft_loop *loop, const struct pool_leftover *leftovers, unsigned count)
 {
@@ -47,9 +72,9 @@ static weft_executor *default_get(struct pool_home *home)
 
 static weft_executor *default_get_locked(struct pool_home *home)
 {
-    pthread_mutex_lock(&tenures_lock);
+    lock_tenures();
     weft_executor *executor = default_get(home);
-    pthread_mutex_unlock(&tenures_lock);
+    unlock_tenures();
     return executor;
 }
 
@@ -144,11 +169,11 @@ weft_executor *wf_executor_default(struct weft_loop *loop)
     weft_executor *executor = atomic_load_explicit(&home->pool, memory_order_acquire);
     if (likely(executor != NULL))
         return executor;
-    pthread_mutex_lock(&tenures_lock);
+    lock_tenures();
     executor = default_get(home);
     if (!executor)
         executor = default_make(loop, home);
-    pthread_mutex_unlock(&tenures_lock);
+    unlock_tenures();
     return executor;
 }
 
@@ -165,7 +190,7 @@ int weft_loop_set_default_executor(weft_loop *loop, weft_executor *executor)
         return -EINVAL;
     struct pool_home *home = wf_loop_pool_home(loop);
     int rc = 0;
-    pthread_mutex_lock(&tenures_lock);
+    lock_tenures();
     if (!default_is_open(home)) {
         rc = WEFT_ESHUTDOWN;
     } else if (default_has(home, executor)) {
@@ -176,6 +201,6 @@ int weft_loop_set_default_executor(weft_loop *loop, weft_executor *executor)
         if (rc)
             wf_executor_unref(executor); /* the caller has one, too */
     }
-    pthread_mutex_unlock(&tenures_lock);
+    unlock_tenures();
     return rc;
 }

@@ -3,6 +3,8 @@
  * made, replaced and shut down; and one that is given back while work ends.
  */
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "runtime/base/fault.h"
 #include "tests/support/sim.h"
@@ -269,6 +271,60 @@ START_SIM(bad_defaults)
     return 0;
 }
 
+struct setter {
+    weft_loop *loop;
+    weft_executor *executor;
+    _Atomic bool stop;
+};
+
+static void *set_again_and_again(void *arg)
+{
+    struct setter *setter = arg;
+    while (!setter->stop)
+        ck_assert_int_eq(weft_loop_set_default_executor(setter->loop, setter->executor), 0);
+    return NULL;
+}
+
+/* What a child does that was forked while another thread set a default executor. */
+static int child_main(void)
+{
+    alarm(20); /* it would wait for that thread, which it does not have */
+    weft_loop *loop = weft_new_event_loop(NULL);
+    weft_executor *executor = weft_executor_new(NULL);
+    return loop && executor ? weft_loop_set_default_executor(loop, executor) : 1;
+}
+
+/* EXEC-11: it finds nothing locked. With many executors to look through, the other thread is in there
+ * nearly all the time. */
+START_TEST(forked_meanwhile)
+{
+    struct setter setter = {.loop = weft_new_event_loop(NULL)};
+    for (int i = 0; i < 1000; i++) {
+        weft_executor *executor = weft_executor_new(NULL);
+        ck_assert_int_eq(weft_loop_set_default_executor(setter.loop, executor), 0);
+        if (i)
+            weft_executor_free(executor);
+        else
+            setter.executor = executor;
+    }
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, set_again_and_again, &setter), 0);
+    for (int i = 0; i < 50; i++) {
+        int status = -1;
+        pid_t child = fork();
+        if (!child)
+            _exit(child_main());
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert(WIFEXITED(status));
+        ck_assert_int_eq(WEXITSTATUS(status), 0);
+    }
+    setter.stop = true;
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    weft_executor_free(setter.executor);
+    ck_assert_int_eq(weft_loop_free(setter.loop), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("executor");
@@ -280,6 +336,7 @@ int main(void)
     tcase_add_test(tcase, executor_of_a_loop_factory);
     tcase_add_test(tcase, shut_down_unused);
     tcase_add_test(tcase, bad_defaults);
+    tcase_add_test(tcase, forked_meanwhile);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
