@@ -60,14 +60,18 @@ static pthread_mutex_t entries_mutex = PTHREAD_MUTEX_INITIALIZER;
 /* Sends the loop that is in charge its notice (G1). Async-signal-safe. */
 static void send_notice(struct entry *entry)
 {
-    /* Acquire, with the release in entry_set(): notice and entry are filled in. */
-    struct notice *notice = atomic_load_explicit(&entry->in_charge, memory_order_acquire);
+    for (;;) {
+        /* Acquire, with the release in entry_set(): notice and entry are filled in. */
+        struct notice *notice = atomic_load_explicit(&entry->in_charge, memory_order_acquire);
 
-    /* seq_cst, with signal_run(): the count that was added before is seen there. */
-    if (!notice || atomic_exchange_explicit(&notice->queued, true, memory_order_seq_cst))
-        return;
-    if (!wf_loop_post(notice->loop, &notice->mail)) /* closed */
+        /* seq_cst, with signal_run(): the count that was added before is seen there. */
+        if (!notice || atomic_exchange_explicit(&notice->queued, true, memory_order_seq_cst) ||
+            wf_loop_post(notice->loop, &notice->mail))
+            return;
+        /* Closed, and by that not in charge any more (I5 of inbox.h): if somebody is, who came
+         * while we had `queued`, it is for us to tell. */
         atomic_store_explicit(&notice->queued, false, memory_order_seq_cst);
+    }
 }
 
 static void signal_handler(int number)
