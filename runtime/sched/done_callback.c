@@ -156,7 +156,7 @@ static int callback_add(struct weft_future *f, struct weft_loop *loop, weft_cont
     callback->future = f;
     callback->fn = fn;
     callback->arg = arg;
-    callback->life = loop && loop == here ? loop_life(loop) : f->life;
+    callback->life = !loop ? 0 : loop == here ? loop_life(loop) : f->life;
     scope_init(&callback->scope, context, scope_current_at(here));
     callback->holds = false;
     bool added;

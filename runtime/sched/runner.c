@@ -214,7 +214,8 @@ weft_loop *weft_runner_loop_at(weft_runner *runner, int index)
     if (!rc && !atomic_load_explicit(&rt->runtime.loops[index], memory_order_acquire)) {
         pthread_mutex_lock(&rt->lock);
         while (!rc && rt->runtime.loops_started <= (unsigned)index)
-            rc = start_loop_locked(rt, rt->runtime.loops_started);
+            rc = rt->runtime.closing ? WEFT_ECLOSED
+                                     : start_loop_locked(rt, rt->runtime.loops_started);
         pthread_mutex_unlock(&rt->lock);
     }
     if (rc) {
