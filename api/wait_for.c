@@ -59,25 +59,14 @@ static void bystander_told(struct runnable *r, struct weft_loop *loop)
     bystander_end_one(b);
 }
 
-static bool is_this_waker(const struct waker *waker, void *arg)
-{
-    return waker == arg;
-}
-
 /* Takes it from the future if it is there; else the word is on its way, or was heard. */
 static bool bystander_leave(struct bystander *b)
 {
     struct weft_future *f = b->wait.object;
 
     if (b->waker.loop)
-        return wf_future_remove_wakers(f, is_this_waker, &b->waker) != NULL;
-    for (struct waiter *other = f->waiters; other; other = other->next) {
-        if (other == &b->waiter) {
-            waiter_remove(f, other);
-            return true;
-        }
-    }
-    return false;
+        return wf_future_remove_waker(f, &b->waker);
+    return waiter_take_back(f, &b->waiter);
 }
 
 static void bystander_end(struct bystander *b)
@@ -139,18 +128,10 @@ static int without_time(struct weft_loop *loop, struct task *task, weft_future *
     weft_error *error = b->error;
     b->error = NULL;
     bystander_end(b);
-    if (cancelled) {
-        if (task->must_cancel) { /* one error for all requests, with the first message (CANC-16) */
-            task->must_cancel = false;
-            weft_error_unref(task->cancel_error);
-            task->cancel_error = NULL;
-        }
-        wf_error_raise(&task->errors, error);
-        return WEFT_ECANCELLED;
-    }
-    if (task_deliver_cancel(task))
-        return WEFT_ECANCELLED;
-    int rc = weft_result(future, ret_result);
+    int rc = wait_outcome(task, cancelled, error);
+    if (rc)
+        return rc;
+    rc = weft_result(future, ret_result);
     return rc == WEFT_ECANCELLED ? wf_timed_out() : rc;
 }
 

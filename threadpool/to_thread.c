@@ -215,17 +215,9 @@ static int submit_from_task(struct weft_loop *loop, struct task *task, struct ca
         loop->external++; /* a virtual clock waits for room, whatever loop the work is for */
         wf_park(loop, task, &room.wait);
         loop->external--;
-        rc = room.status;
-        if (room.cancelled) {
-            rc = WEFT_ECANCELLED;
-            wf_error_raise(&task->errors, room.error);
-            task->must_cancel = false; /* one error for all requests (CANC-16) */
-            weft_error_unref(task->cancel_error);
-            task->cancel_error = NULL;
-        } else if (task_deliver_cancel(task)) {
-            *ret_taken = room.status == 0;
-            return WEFT_ECANCELLED;
-        }
+        rc = wait_outcome(task, room.cancelled, room.error);
+        *ret_taken = !room.cancelled && room.status == 0;
+        return rc ? rc : room.status;
     }
     *ret_taken = rc == 0;
     return rc;

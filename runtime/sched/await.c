@@ -25,15 +25,8 @@ static bool future_wait_cancel(struct wait *wait, struct task *task, weft_error 
 
 static void local_wait_abandon(struct wait *wait, struct task *task)
 {
-    struct weft_future *f = wait->object;
-    struct future_wait *w = container_of(wait, struct future_wait, wait);
     (void)task;
-    for (struct waiter *other = f->waiters; other; other = other->next) {
-        if (other == &w->waiter) {
-            waiter_remove(f, other);
-            return;
-        }
-    }
+    (void)waiter_take_back(wait->object, &container_of(wait, struct future_wait, wait)->waiter);
 }
 
 static bool remote_wait_cancel(struct wait *wait, struct task *task, weft_error *error)
@@ -48,17 +41,11 @@ static bool remote_wait_cancel(struct wait *wait, struct task *task, weft_error 
     return true;
 }
 
-static bool is_this_waker(const struct waker *waker, void *arg)
-{
-    return waker == arg;
-}
-
 static void remote_wait_abandon(struct wait *wait, struct task *task)
 {
     struct remote_wait *w = container_of(wait, struct remote_wait, wait);
     /* Taken back, or dropped by who tells it: until then another thread has it in its hands. */
-    while (!wf_future_remove_wakers(wait->object, is_this_waker, &w->waker) &&
-           !task_was_dropped(task))
+    while (!wf_future_remove_waker(wait->object, &w->waker) && !task_was_dropped(task))
         cpu_relax();
     weft_error_unref(w->error);
 }
@@ -71,19 +58,11 @@ static bool await_leave(const struct task *task)
     struct wait *wait = task->wait;
     if (wait && wait->ops == &remote_ops) {
         struct remote_wait *w = container_of(wait, struct remote_wait, wait);
-        return wf_future_remove_wakers(wait->object, is_this_waker, &w->waker) != NULL;
+        return wf_future_remove_waker(wait->object, &w->waker);
     }
     if (!wait || wait->ops != &wf_await_ops)
         return false;
-    struct weft_future *f = wait->object;
-    struct future_wait *w = container_of(wait, struct future_wait, wait);
-    for (struct waiter *other = f->waiters; other; other = other->next) {
-        if (other == &w->waiter) {
-            waiter_remove(f, other);
-            return true;
-        }
-    }
-    return false;
+    return waiter_take_back(wait->object, &container_of(wait, struct future_wait, wait)->waiter);
 }
 
 bool wf_await_leave(struct task *task)

@@ -356,3 +356,13 @@ struct remote_waiter *wf_future_remove_wakers(struct weft_future *f, waker_predi
         wake_remote(outcome_take_waiters(&f->outcome));
     return removed;
 }
+
+static bool is_this_waker(const struct waker *waker, void *arg)
+{
+    return waker == arg;
+}
+
+bool wf_future_remove_waker(struct weft_future *f, struct waker *waker)
+{
+    return wf_future_remove_wakers(f, is_this_waker, waker) != NULL;
+}

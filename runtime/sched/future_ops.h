@@ -234,6 +234,9 @@ typedef bool (*waker_predicate)(const struct waker *waker, void *arg);
 struct remote_waiter *wf_future_remove_wakers(struct weft_future *f, waker_predicate wanted,
                                               void *arg);
 
+/* The same for one: false if it was told, or is being told. */
+bool wf_future_remove_waker(struct weft_future *f, struct waker *waker);
+
 /* Makes a future usable by the calling thread with atomic operations. */
 static inline void future_share(struct weft_future *f)
 {

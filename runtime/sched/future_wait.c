@@ -34,11 +34,6 @@ static void blocked_tell(struct runnable *r, struct weft_loop *loop)
     sys_futex_wake(word, 1);
 }
 
-static bool is_this_waker(const struct waker *waker, void *arg)
-{
-    return waker == arg;
-}
-
 /* Looks whether the future is done, for as long as that has paid. */
 static void look(const struct weft_future *f, int64_t deadline_ns)
 {
@@ -74,7 +69,7 @@ static int block(struct weft_future *f, int64_t deadline_ns)
         int rc = sys_futex_wait(&blocked.told, 0, deadline_ns);
         if (rc != -ETIMEDOUT)
             continue;
-        if (wf_future_remove_wakers(f, is_this_waker, &blocked.waker))
+        if (wf_future_remove_waker(f, &blocked.waker))
             return future_is_done(f) ? 0 : WEFT_ETIMEDOUT;
         deadline_ns = CLOCK_NEVER; /* being told */
     }

@@ -92,24 +92,6 @@ void wf_watch_begin(struct watch_set *set, struct watch *watch, struct weft_futu
     }
 }
 
-static bool is_this_waker(const struct waker *waker, void *arg)
-{
-    return waker == arg;
-}
-
-/* Whether the future still has it: always while it is pending; and after that until the word of
- * another thread that completed it has come. */
-static bool is_waiting(const struct watch *watch)
-{
-    if (!future_is_done(watch->future))
-        return true;
-    for (const struct waiter *w = watch->future->waiters; w; w = w->next) {
-        if (w == &watch->waiter)
-            return true;
-    }
-    return false;
-}
-
 bool wf_watch_stop(struct watch *watch)
 {
     struct watch_set *set = watch->set;
@@ -117,10 +99,13 @@ bool wf_watch_stop(struct watch *watch)
     if (!set)
         return false;
     if (watch->local) {
-        if (!is_waiting(watch))
+        /* A pending future has it still; one that is done, until the word of another thread that
+         * completed it has come. */
+        if (!future_is_done(watch->future))
+            waiter_remove(watch->future, &watch->waiter);
+        else if (!waiter_take_back(watch->future, &watch->waiter))
             return false;
-        waiter_remove(watch->future, &watch->waiter);
-    } else if (!wf_future_remove_wakers(watch->future, is_this_waker, &watch->waker)) {
+    } else if (!wf_future_remove_waker(watch->future, &watch->waker)) {
         return false;
     }
     watch->set = NULL;

@@ -144,4 +144,16 @@ static inline void waiter_remove(struct weft_future *f, struct waiter *w)
         w->prev->next = w->next;
 }
 
+/* Takes it out if it is there still. */
+static inline bool waiter_take_back(struct weft_future *f, struct waiter *w)
+{
+    for (const struct waiter *other = f->waiters; other; other = other->next) {
+        if (other == w) {
+            waiter_remove(f, w);
+            return true;
+        }
+    }
+    return false;
+}
+
 #endif
