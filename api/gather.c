@@ -134,6 +134,23 @@ static struct weft_future *gather_awaiter(struct watch_set *set)
 static const struct watch_set_ops gather_set_ops = {gather_told, gather_closed, gather_over,
                                                     gather_awaiter};
 
+/* The gathers that this thread is cancelling: a child that awaits its own gather, through whatever
+ * else, passes the request back to it. */
+struct asking {
+    const struct gather *gather;
+    const struct asking *outer;
+};
+
+static _Thread_local const struct asking *askings;
+
+static bool is_asking(const struct gather *gather)
+{
+    const struct asking *a = askings;
+    while (a && a->gather != gather)
+        a = a->outer;
+    return a != NULL;
+}
+
 /* GATH-11, GATH-12. The children's references last as long as the future, so any thread may. */
 static int gather_cancel(struct weft_future *future, weft_error *error)
 {
@@ -141,6 +158,10 @@ static int gather_cancel(struct weft_future *future, weft_error *error)
     bool heard = false;
     int rc = 0;
 
+    if (is_asking(gather))
+        return 0;
+    const struct asking here = {gather, askings};
+    askings = &here;
     /* Relaxed: a child that hears of it carries it on, see last_done(). */
     atomic_fetch_add_explicit(&gather->asking, GATHER_ASKING, memory_order_relaxed);
     for (size_t i = 0; i < gather->count; i++) {
@@ -148,6 +169,7 @@ static int gather_cancel(struct weft_future *future, weft_error *error)
         heard |= asked == 1;
         rc = asked < 0 ? asked : rc;
     }
+    askings = here.outer;
     if (heard) /* relaxed: the next step releases it */
         atomic_fetch_or_explicit(&gather->asking, GATHER_ASKED, memory_order_relaxed);
     /* Acquire and release, with last_done() and the others who ask. */

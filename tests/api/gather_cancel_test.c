@@ -222,6 +222,31 @@ START_SIM(crowd)
     return 0;
 }
 
+static weft_future *own_gather;
+
+COROUTINE(awaits_own_gather)
+{
+    return weft_await(own_gather, NULL);
+}
+
+/* A child that awaits its own gather: cancelling that comes back to it, and goes no further. */
+START_TEST(circle_through_a_gather)
+{
+    weft_loop *loop = weft_new_event_loop(&(weft_loop_options){.clock = WEFT_CLOCK_VIRTUAL});
+    weft_loop_set_exception_handler(loop, report_record, NULL);
+    weft_task *t = weft_task_new(loop, awaits_own_gather, NULL, NULL);
+    own_gather = weft_gather(&t, 1, 0);
+    weft_loop_stop(loop);
+    ck_assert_int_eq(weft_loop_run_forever(loop), 0);
+    ck_assert_int_eq(weft_cancel(own_gather), 1);
+    ck_assert_int_eq(weft_cancel(t), 1);
+    ck_assert_int_eq(weft_loop_free(loop), 0);
+    ck_assert(weft_done(t) && weft_done(own_gather));
+    weft_unref(t);
+    weft_unref(own_gather);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gather cancel");
@@ -235,6 +260,7 @@ int main(void)
     tcase_add_test(tests, nested);
     tcase_add_test(tests, in_every_iteration);
     tcase_add_test(tests, crowd);
+    tcase_add_test(tests, circle_through_a_gather);
     suite_add_tcase(suite, tests);
     return suite_main(suite);
 }
