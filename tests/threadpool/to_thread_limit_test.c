@@ -187,7 +187,8 @@ COROUTINE(shutdown_expires_main)
     gate_init(&gate);
     weft_future *work = weft_to_thread(pass_gate, &gate);
     wait_for_sem(&gate.entered);
-    ck_assert_int_eq(weft_cancel(weft_current_task()), 1); /* a request of earlier, not taken back */
+    ck_assert_int_eq(weft_cancel(weft_current_task()),
+                     1); /* a request of earlier, not taken back */
     ck_assert_int_eq(weft_yield(), WEFT_ECANCELLED);
     ck_assert_int_eq(weft_loop_shutdown_default_executor(loop, 0.001), 0);
     ck_assert_int_eq(reports_count, 1); /* EXEC-16 */
