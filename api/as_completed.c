@@ -245,7 +245,7 @@ int weft_as_completed_next(weft_as_completed *iter, weft_future **ret_future)
 
 int weft_as_completed_next_result(weft_as_completed *iter, void **ret_result)
 {
-    weft_future *future;
+    weft_future *future = NULL;
     int rc = weft_as_completed_next(iter, &future);
     return rc ? rc : weft_result(future, ret_result);
 }

@@ -259,7 +259,7 @@ void wf_task_start(struct runnable *r, struct weft_loop *loop)
 bool wf_task_start_eager(struct weft_loop *loop, struct task *task)
 {
     struct task *outer = loop->current;
-    struct context own; /* of a flow that is no task's */
+    struct context own = {0}; /* of a flow that is no task's */
     struct context *here = outer ? &outer->context : &own;
 
     /* Who only holds the loop may be on another thread than the one that will run it. Relaxed: ours. */
