@@ -169,7 +169,7 @@ COROUTINE(yield_twice)
 /* Debug mode changes neither the order nor the number of turns. */
 START_TEST(debug_mode_keeps_the_order)
 {
-    char expected[256];
+    char expected[sizeof(trace_text)];
 
     for (int debug = 0; debug < 2; debug++) {
         free_loop();
