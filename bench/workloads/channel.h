@@ -75,4 +75,20 @@ static inline void *channel_receive_within(struct channel *channel, double secon
     return item;
 }
 
+/* The same through a block with a deadline. */
+static inline void *channel_receive_in_timeout(struct channel *channel, double seconds)
+{
+    weft_timeout limit;
+
+    if (channel->full)
+        return channel_pop(channel);
+    void *item = NULL;
+    weft_future *future = channel_wait(&channel->receiver);
+    require(weft_timeout_init(&limit, seconds) == 0);
+    require(weft_timeout_begin(&limit) == 0);
+    require(weft_timeout_end(&limit, weft_await(future, &item)) == 0);
+    weft_unref(future);
+    return item;
+}
+
 #endif

@@ -2,7 +2,8 @@
  * timers.c - time limits that are never reached, and sleepers that wake on time.
  *
  * timeout: pingpong local, where one side's receive has a limit of 10 s; what it costs more than
- * pingpong local is the price of arming and cancelling. One operation is one round trip.
+ * pingpong local is the price of arming and cancelling. timeout_block: the same with a weft_timeout
+ * around the wait. One operation is one round trip.
  *
  * sleep200k: 200,000 tasks sleep until instants that are spread evenly at random over half a
  * second, two seconds after the start. cpu: the CPU time of it all. late_p99: the 99th percentile
@@ -23,6 +24,7 @@ struct limited_player {
     uint64_t rounds;
     double limit;
     bool begins;
+    bool block; /* weft_timeout in place of weft_wait_for() */
 };
 
 static int play_limited_side(void *arg, void **result)
@@ -32,7 +34,8 @@ static int play_limited_side(void *arg, void **result)
     for (uint64_t i = 0; i < player->rounds; i++) {
         if (player->begins)
             channel_send(player->out, (void *)(uintptr_t)i);
-        void *item = channel_receive_within(player->in, player->limit);
+        void *item = player->block ? channel_receive_in_timeout(player->in, player->limit)
+                                   : channel_receive_within(player->in, player->limit);
         require((uintptr_t)item == i);
         if (!player->begins)
             channel_send(player->out, item);
@@ -42,10 +45,10 @@ static int play_limited_side(void *arg, void **result)
 
 static void play_limited(uint64_t n, void *arg)
 {
-    (void)arg;
+    bool block = arg != NULL;
     struct channel there = {0}, back = {0};
-    struct limited_player ping = {&back, &there, n, LIMIT_SECONDS, true};
-    struct limited_player pong = {&there, &back, n, WEFT_FOREVER, false};
+    struct limited_player ping = {&back, &there, n, LIMIT_SECONDS, true, block};
+    struct limited_player pong = {&there, &back, n, WEFT_FOREVER, false, block};
     weft_task *second = weft_create_task(play_limited_side, &pong, NULL);
     weft_task *first = weft_create_task(play_limited_side, &ping, NULL);
     require(weft_join(first, NULL) == 0);
@@ -106,9 +109,11 @@ static void sleep_crowd(void)
 
 static int timers_main(void *arg, void **result)
 {
+    static bool block = true;
     (void)arg;
     (void)result;
     sample_ns("timers", "timeout", play_limited, NULL);
+    sample_ns("timers", "timeout_block", play_limited, &block);
     for (int i = 0; i < sample_count(); i++)
         sleep_crowd();
     return 0;
