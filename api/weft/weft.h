@@ -4,6 +4,7 @@
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
 
+#include <weft/address.h>
 #include <weft/base.h>
 #include <weft/context.h>
 #include <weft/error.h>
@@ -14,12 +15,16 @@
 #include <weft/loop.h>
 #include <weft/queue.h>
 #include <weft/runner.h>
+#include <weft/server.h>
 #include <weft/signal.h>
+#include <weft/socket.h>
+#include <weft/stream.h>
 #include <weft/sync.h>
 #include <weft/task.h>
 #include <weft/task_group.h>
 #include <weft/thread.h>
 #include <weft/timeout.h>
+#include <weft/transport.h>
 #include <weft/wait.h>
 
 #endif

@@ -1,0 +1,171 @@
+/*
+ * weft/stream.h - streams: connections that are read and written by calls that look blocking.
+ *
+ *     weft_stream_reader *reader;
+ *     weft_stream_writer *writer;
+ *     int err = weft_open_connection("localhost", "8888", NULL, &reader, &writer);
+ *     if (err)
+ *         return err;
+ *     weft_stream_write(writer, "hello\n", 6);
+ *     err = weft_stream_drain(writer);
+ *     char *line;
+ *     ssize_t n = err ? err : weft_stream_readline(reader, &line);
+ *     ...
+ *     weft_stream_close(writer);
+ *     weft_stream_wait_closed(writer);
+ *     weft_stream_reader_unref(reader);
+ *     weft_stream_writer_unref(writer);
+ *
+ * A reader and a writer belong to one loop, and are used by its tasks and callbacks only.
+ */
+#ifndef WEFT_STREAM_H
+#define WEFT_STREAM_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <weft/address.h>
+#include <weft/base.h>
+#include <weft/error.h>
+#include <weft/socket.h>
+#include <weft/transport.h>
+
+WEFT_BEGIN
+
+typedef struct weft_stream_reader weft_stream_reader;
+typedef struct weft_stream_writer weft_stream_writer;
+typedef struct weft_ssl_context weft_ssl_context; /* weft/tls.h */
+
+#define WEFT_STREAM_LIMIT 65536 /* bytes: the default limit of a reader */
+
+/*
+ * What the reading calls hand out lies in the reader's own buffer: ended with a zero byte that is
+ * not counted, valid until the next call on that reader, and free to be changed. They return how
+ * many bytes, or a negative error.
+ */
+
+/**
+ * weft_stream_read - read what is there, at most so many bytes, waiting until there are some
+ * @reader:   borrowed
+ * @max:      bytes; 0 returns 0 at once; < 0: everything until the end of the stream, whatever the limit
+ * @ret_data: set to the bytes; see above
+ *
+ * Context:      a task of the reader's loop
+ * Cancellation: nothing was read (RDER-21)
+ * Return:       how many bytes, 0 at the end of the stream; the connection's error;
+ *               WEFT_ECANCELLED; WEFT_ERUNTIME while another task reads; -ENOMEM; -EINVAL
+ * asyncio:      reader.read(n)
+ */
+WEFT_API ssize_t weft_stream_read(weft_stream_reader *reader, ssize_t max, char **ret_data);
+
+/* The same into the caller's buffer of so many bytes: what is there, at least one unless at the end. */
+WEFT_API ssize_t weft_stream_read_into(weft_stream_reader *reader, void *buffer, size_t bytes);
+
+/* A line with its newline; at the end of the stream what is left; 0 when nothing is. -EINVAL with a
+ * message: it is longer than the limit (RDER-10). asyncio: reader.readline() */
+WEFT_API ssize_t weft_stream_readline(weft_stream_reader *reader, char **ret_line);
+
+/* Exactly so many bytes; WEFT_EINCOMPLETEREAD when the stream ends before
+ * (weft_error_partial(), weft_error_expected()). asyncio: reader.readexactly(n) */
+WEFT_API ssize_t weft_stream_readexactly(weft_stream_reader *reader, size_t bytes, char **ret_data);
+
+/* Up to and including a separator; WEFT_EINCOMPLETEREAD; WEFT_ELIMITOVERRUN, and the buffer is
+ * untouched. asyncio: reader.readuntil(separator) */
+WEFT_API ssize_t weft_stream_readuntil(weft_stream_reader *reader, const void *separator,
+                                       size_t bytes, char **ret_data);
+
+/* The same with several separators: the match that ends first (RDER-17).
+ * asyncio: reader.readuntil((separator, ...)) */
+WEFT_API ssize_t weft_stream_readuntil_any(weft_stream_reader *reader,
+                                           const struct iovec *separators, int count,
+                                           char **ret_data);
+
+WEFT_API bool weft_stream_at_eof(const weft_stream_reader *reader);
+WEFT_API int weft_stream_exception(const weft_stream_reader *reader,
+                                   weft_error **ret_error); /* code or 0; borrowed object */
+WEFT_API weft_stream_reader *weft_stream_reader_ref(weft_stream_reader *reader);
+WEFT_API void weft_stream_reader_unref(weft_stream_reader *reader); /* NULL is allowed. Loop */
+
+/* For tests and transports of one's own: a reader that is fed by hand. limit in bytes; NULL with errno
+ * EINVAL for one of 0, ENOMEM, or EDEADLK with no loop (RDER-27 to 29). */
+WEFT_API weft_stream_reader *weft_stream_reader_new(weft_loop *loop, size_t limit);
+WEFT_API int weft_stream_feed_data(weft_stream_reader *reader, const void *data, size_t bytes);
+WEFT_API int weft_stream_feed_eof(weft_stream_reader *reader);
+WEFT_API int weft_stream_set_exception(weft_stream_reader *reader, int code, weft_error *error);
+WEFT_API int weft_stream_set_transport(weft_stream_reader *reader, weft_transport *transport);
+/* Its state for people (RDER-30), as snprintf(). */
+WEFT_API int weft_stream_reader_text(const weft_stream_reader *reader, char *buffer, size_t size);
+
+/* As weft_transport_write() and so on; see WRIT. Loop; none but drain and wait_closed suspends. */
+WEFT_API int weft_stream_write(weft_stream_writer *writer, const void *data, size_t bytes);
+WEFT_API int weft_stream_writelines(weft_stream_writer *writer, const struct iovec *pieces,
+                                    int count);
+WEFT_API int weft_stream_write_eof(weft_stream_writer *writer);
+WEFT_API bool weft_stream_can_write_eof(const weft_stream_writer *writer);
+WEFT_API int weft_stream_drain(weft_stream_writer *writer);
+WEFT_API void weft_stream_close(weft_stream_writer *writer);
+WEFT_API bool weft_stream_is_closing(const weft_stream_writer *writer);
+WEFT_API int weft_stream_wait_closed(weft_stream_writer *writer);
+WEFT_API const void *weft_stream_get_extra_info(const weft_stream_writer *writer, const char *name,
+                                                const void *fallback);
+WEFT_API weft_transport *weft_stream_transport(const weft_stream_writer *writer);
+WEFT_API weft_stream_writer *weft_stream_writer_ref(weft_stream_writer *writer);
+WEFT_API void weft_stream_writer_unref(weft_stream_writer *writer); /* NULL is allowed. Loop */
+
+typedef struct weft_start_tls_options {
+    const char *server_hostname;
+    double ssl_handshake_timeout; /* seconds; 0: 60 */
+    double ssl_shutdown_timeout;  /* seconds; 0: 30 */
+} weft_start_tls_options;
+
+/* Turns an open connection into a TLS one in place (TLSS-09). A task. */
+WEFT_API int weft_stream_start_tls(weft_stream_writer *writer, weft_ssl_context *context,
+                                   const weft_start_tls_options *options);
+
+/* Options of weft_open_connection() and weft_open_unix_connection(): all zero is asyncio's default. */
+typedef struct weft_connection_options {
+    size_t limit;      /* of the reader, in bytes; 0: WEFT_STREAM_LIMIT */
+    int family;        /* AF_INET, AF_INET6; 0: any */
+    int proto, flags;  /* for getaddrinfo */
+    weft_socket *sock; /* instead of an address: connected; owned by the call if it succeeds */
+    const char *local_host, *local_port; /* bound to before connecting; NULL: not */
+    double happy_eyeballs_delay;         /* seconds; 0: one address after the other */
+    int interleave;                      /* 0: the default */
+    bool all_errors;                     /* fails with a group of every attempt's error */
+    weft_ssl_context *ssl;
+    const char *server_hostname;                        /* NULL: the host; "": no check */
+    double ssl_handshake_timeout, ssl_shutdown_timeout; /* seconds; 0: the default */
+} weft_connection_options;
+
+/**
+ * weft_open_connection - connect to a host and port
+ * @host:       a name or numeric address; NULL with options->sock
+ * @port:       a number as text, "" for 0, or a service name; NULL with options->sock
+ * @options:    may be NULL
+ * @ret_reader: owned by the caller, see weft_stream_reader_unref()
+ * @ret_writer: owned by the caller, see weft_stream_writer_unref()
+ *
+ * Context:      a task
+ * Cancellation: the attempts are given up, and their sockets closed (CONN-17)
+ * Return:       0; -errno of the connection, with a message that names the address; the
+ *               resolver's error; -EINVAL; a TLS error; WEFT_ECANCELLED; -ENOMEM
+ * asyncio:      open_connection(host, port, ...)
+ */
+WEFT_API int weft_open_connection(const char *host, const char *port,
+                                  const weft_connection_options *options,
+                                  weft_stream_reader **ret_reader, weft_stream_writer **ret_writer);
+
+/* The same over a Unix socket. path: text; an abstract one as "\0name" by
+ * weft_open_unix_connection_at(). asyncio: open_unix_connection(path, ...) */
+WEFT_API int weft_open_unix_connection(const char *path, const weft_connection_options *options,
+                                       weft_stream_reader **ret_reader,
+                                       weft_stream_writer **ret_writer);
+WEFT_API int weft_open_unix_connection_at(const weft_address *address,
+                                          const weft_connection_options *options,
+                                          weft_stream_reader **ret_reader,
+                                          weft_stream_writer **ret_writer);
+
+WEFT_END
+
+#endif
