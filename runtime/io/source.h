@@ -1,0 +1,77 @@
+/*
+ * source.h - a descriptor that is registered with the poller once, and who waits for it.
+ *
+ * The call comes first: source_recv() and the like make the system call, and give -EAGAIN when it would
+ * block. Who gets that calls wf_source_watch(), and is queued once when the side may be ready;
+ * then it tries again. The poller is edge-triggered:
+ *
+ * S1  A side is `blocked` from the moment at which a call found (or a short count showed) that another
+ *     one would be in vain, until the poller reports it. A blocked side is not called.
+ * S2  Registering reports what is ready at that time, so nothing that came before it is missed.
+ * S3  The poller knows a source by its address and reports by queueing only: no user code runs before a
+ *     batch of events is used up. wf_source_close() takes the descriptor out of the poller before
+ *     it is closed. So no event can reach a later descriptor of the same number, nor a freed source.
+ *
+ * Belongs to the thread of the poller's loop; before it is registered, to whoever holds it.
+ */
+#ifndef WEFT_RUNTIME_IO_SOURCE_H
+#define WEFT_RUNTIME_IO_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "runtime/base/runnable.h"
+#include "runtime/io/poller.h"
+
+/* A wait for one side, where the waiter has room for it; zeroed before its first use. */
+struct source_wait {
+    struct source_wait *prev, *next;
+    struct runnable *ready; /* queued when the side may be ready; the wait is over then */
+    bool waiting;
+};
+
+struct source_waits {
+    struct source_wait *first, *last;
+};
+
+struct source {
+    int fd;             /* -1: closed */
+    bool stream;        /* a short count means that no more is there */
+    bool socket;        /* recv and send; else read and write */
+    bool hung;          /* the peer has hung up, or there is an error: a call is never in vain */
+    bool blocked[POLLER_SIDES];
+    uint32_t events;    /* what the poller was told to look for; 0: not registered */
+    struct poller *poller; /* with which it is registered; NULL: none */
+    struct source_waits waits[POLLER_SIDES];
+    void *extra; /* the poller's own */
+};
+
+/* A non-blocking descriptor, which is the source's from now on. */
+void wf_source_init(struct source *source, int fd, bool socket, bool stream);
+
+/* The system calls, each repeated when a signal interrupts it. A count, or -errno; -EAGAIN: watch. */
+ssize_t wf_source_recv(struct source *source, void *buffer, size_t bytes);
+ssize_t wf_source_send(struct source *source, const struct iovec *pieces, int count);
+int wf_source_accept(struct source *source, struct sockaddr *ret_address, socklen_t *bytes);
+
+/*
+ * Queues wait->ready on the loop of the poller, in the next look at it at the earliest, when the side may
+ * be ready. 0; -errno: nothing is watched; -EXDEV: it is registered with another poller.
+ */
+int wf_source_watch(struct source *source, struct poller *poller, enum poller_side side,
+                    struct source_wait *wait);
+
+/* The wait is over; nothing if it is already (its runnable may be in the queue then). */
+void wf_source_unwatch(struct source *source, enum poller_side side, struct source_wait *wait);
+
+/* Takes it out of the poller and gives the descriptor back: see S3. Waits are ended by queueing them. */
+int wf_source_detach(struct source *source);
+
+/* The same, and closes it. */
+void wf_source_close(struct source *source);
+
+#endif
