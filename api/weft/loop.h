@@ -183,7 +183,8 @@ WEFT_API void weft_handle_unref(weft_handle *handle); /* NULL is allowed */
  * ready
  *
  * Context: loop
- * Return:  0; -EBADF; -EPERM for a file that cannot be polled; WEFT_ELOOPCLOSED; -ENOMEM; -EINVAL
+ * Return:  0; -EBADF; -EPERM for a file that cannot be polled; WEFT_ERUNTIME for a descriptor that a
+ *          transport or a weft_socket uses (FDIO-08); WEFT_ELOOPCLOSED; -ENOMEM; -EINVAL
  * asyncio: loop.add_reader(fd, fn)
  */
 WEFT_API int weft_loop_add_reader(weft_loop *loop, int fd, weft_callback fn, void *arg);

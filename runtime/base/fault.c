@@ -4,7 +4,7 @@
  */
 #include "runtime/base/fault.h"
 
-_Atomic unsigned wf_fault_armed;
+_Atomic uint64_t wf_fault_armed;
 
 /* Written by the arming test before the site's bit is set; counted by every thread that calls. */
 static struct {
@@ -26,12 +26,12 @@ int wf_fault_take(enum fault_site site)
 
 void wf_fault_arm(enum fault_site site, unsigned long nth, int error, bool sticky)
 {
-    atomic_fetch_and(&wf_fault_armed, ~(1u << site));
+    atomic_fetch_and(&wf_fault_armed, ~(UINT64_C(1) << site));
     atomic_store(&sites[site].calls, 0);
     sites[site].nth = nth;
     sites[site].error = error;
     sites[site].sticky = sticky;
-    atomic_fetch_or(&wf_fault_armed, 1u << site);
+    atomic_fetch_or(&wf_fault_armed, UINT64_C(1) << site);
 }
 
 void wf_fault_reset(void)

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum fault_site {
     FAULT_ALLOC,
@@ -29,11 +30,24 @@ enum fault_site {
     FAULT_MEMBARRIER,
     FAULT_OPEN,
     FAULT_SIGACTION,
+    FAULT_SOCKET,
+    FAULT_SOCKETPAIR,
+    FAULT_SOCKOPT,
+    FAULT_BIND,
+    FAULT_LISTEN,
+    FAULT_CONNECT,
+    FAULT_ACCEPT,
+    FAULT_RECV,
+    FAULT_SEND,
+    FAULT_SHORT_RECV, /* the error is of no account: the call gets room for one byte only */
+    FAULT_SHORT_SEND,
+    FAULT_SENDFILE,
+    FAULT_FCNTL,
     FAULT_SITES
 };
 
 /* Bit n set: site n is armed. Written by tests, read by everybody; carries no data, so relaxed. */
-extern _Atomic unsigned wf_fault_armed;
+extern _Atomic uint64_t wf_fault_armed;
 
 /* Counts a call of an armed site; the error to fail with (a positive errno), or 0. */
 int wf_fault_take(enum fault_site site);
@@ -41,7 +55,7 @@ int wf_fault_take(enum fault_site site);
 /* The errno with which this call must fail, or 0 to go ahead. */
 static inline int fault_hit(enum fault_site site)
 {
-    unsigned armed = atomic_load_explicit(&wf_fault_armed, memory_order_relaxed);
+    uint64_t armed = atomic_load_explicit(&wf_fault_armed, memory_order_relaxed);
     return __builtin_expect(armed >> site & 1u, 0) ? wf_fault_take(site) : 0;
 }
 

@@ -10,6 +10,7 @@
 #define WEFT_RUNTIME_BASE_RUNNABLE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/base/atomic.h"
 
@@ -19,6 +20,23 @@ struct runnable {
     struct runnable *next;
     void (*run)(struct runnable *self, struct weft_loop *loop);
 };
+
+/* A chain of so many. */
+struct runnables {
+    struct runnable *first, *last;
+    uint64_t count;
+};
+
+static inline void runnables_add(struct runnables *chain, struct runnable *r)
+{
+    r->next = NULL;
+    if (chain->last)
+        chain->last->next = r;
+    else
+        chain->first = r;
+    chain->last = r;
+    chain->count++;
+}
 
 /* The lock-free queues use these, so that the model sees what they do to a link. */
 static inline struct runnable *runnable_next(const struct runnable *r)

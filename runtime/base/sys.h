@@ -21,7 +21,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -163,6 +166,137 @@ static inline ssize_t sys_write(int fd, const void *buffer, size_t bytes)
     SYS_FAIL_IF(FAULT_WRITE);
     ssize_t n = write(fd, buffer, bytes);
     return n < 0 ? SYS_FAILED(errno) : n;
+}
+
+static inline ssize_t sys_writev(int fd, const struct iovec *pieces, int count)
+{
+    SYS_FAIL_IF(FAULT_WRITE);
+    ssize_t n = writev(fd, pieces, count);
+    return n < 0 ? SYS_FAILED(errno) : n;
+}
+
+/* Sockets are made non-blocking and closed on exec. */
+static inline int sys_socket(int family, int type, int proto)
+{
+    SYS_FAIL_IF(FAULT_SOCKET);
+    int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto);
+    return fd < 0 ? SYS_FAILED(errno) : fd;
+}
+
+static inline int sys_socketpair(int ret_fds[2])
+{
+    SYS_FAIL_IF(FAULT_SOCKETPAIR);
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fds)
+               ? SYS_FAILED(errno)
+               : 0;
+}
+
+static inline int sys_setsockopt(int fd, int level, int option, const void *value, socklen_t bytes)
+{
+    SYS_FAIL_IF(FAULT_SOCKOPT);
+    return setsockopt(fd, level, option, value, bytes) ? SYS_FAILED(errno) : 0;
+}
+
+static inline int sys_getsockopt(int fd, int level, int option, void *value, socklen_t *bytes)
+{
+    SYS_FAIL_IF(FAULT_SOCKOPT);
+    return getsockopt(fd, level, option, value, bytes) ? SYS_FAILED(errno) : 0;
+}
+
+static inline int sys_bind(int fd, const struct sockaddr *address, socklen_t bytes)
+{
+    SYS_FAIL_IF(FAULT_BIND);
+    return bind(fd, address, bytes) ? SYS_FAILED(errno) : 0;
+}
+
+static inline int sys_listen(int fd, int backlog)
+{
+    SYS_FAIL_IF(FAULT_LISTEN);
+    return listen(fd, backlog) ? SYS_FAILED(errno) : 0;
+}
+
+static inline int sys_connect(int fd, const struct sockaddr *address, socklen_t bytes)
+{
+    SYS_FAIL_IF(FAULT_CONNECT);
+    return connect(fd, address, bytes) ? SYS_FAILED(errno) : 0;
+}
+
+static inline int sys_accept(int fd, struct sockaddr *ret_address, socklen_t *bytes)
+{
+    SYS_FAIL_IF(FAULT_ACCEPT);
+    int accepted = accept4(fd, ret_address, bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return accepted < 0 ? SYS_FAILED(errno) : accepted;
+}
+
+static inline int sys_shutdown(int fd, int how)
+{
+    return shutdown(fd, how) ? SYS_FAILED(errno) : 0;
+}
+
+static inline ssize_t sys_recv(int fd, void *buffer, size_t bytes)
+{
+    SYS_FAIL_IF(FAULT_RECV);
+    if (fault_hit(FAULT_SHORT_RECV) && bytes > 1)
+        bytes = 1;
+    ssize_t n = recv(fd, buffer, bytes, 0);
+    return n < 0 ? SYS_FAILED(errno) : n;
+}
+
+static inline ssize_t sys_recvfrom(int fd, void *buffer, size_t bytes, struct sockaddr *ret_sender,
+                                   socklen_t *sender_bytes)
+{
+    SYS_FAIL_IF(FAULT_RECV);
+    ssize_t n = recvfrom(fd, buffer, bytes, 0, ret_sender, sender_bytes);
+    return n < 0 ? SYS_FAILED(errno) : n;
+}
+
+/* No SIGPIPE is raised by these. */
+static inline ssize_t sys_send(int fd, const void *buffer, size_t bytes)
+{
+    SYS_FAIL_IF(FAULT_SEND);
+    if (fault_hit(FAULT_SHORT_SEND) && bytes > 1)
+        bytes = 1;
+    ssize_t n = send(fd, buffer, bytes, MSG_NOSIGNAL);
+    return n < 0 ? SYS_FAILED(errno) : n;
+}
+
+static inline ssize_t sys_sendto(int fd, const void *buffer, size_t bytes,
+                                 const struct sockaddr *address, socklen_t address_bytes)
+{
+    SYS_FAIL_IF(FAULT_SEND);
+    ssize_t n = sendto(fd, buffer, bytes, MSG_NOSIGNAL, address, address_bytes);
+    return n < 0 ? SYS_FAILED(errno) : n;
+}
+
+static inline ssize_t sys_sendmsg(int fd, struct iovec *pieces, int count)
+{
+    SYS_FAIL_IF(FAULT_SEND);
+    struct iovec one;
+    if (fault_hit(FAULT_SHORT_SEND) && count > 0) {
+        one = (struct iovec){pieces[0].iov_base, pieces[0].iov_len > 0};
+        pieces = &one;
+        count = 1;
+    }
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+    ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
+    return n < 0 ? SYS_FAILED(errno) : n;
+}
+
+static inline ssize_t sys_sendfile(int socket, int file, off_t *offset, size_t bytes)
+{
+    SYS_FAIL_IF(FAULT_SENDFILE);
+    ssize_t n = sendfile(socket, file, offset, bytes);
+    return n < 0 ? SYS_FAILED(errno) : n;
+}
+
+/* Makes a descriptor non-blocking. */
+static inline int sys_set_nonblocking(int fd)
+{
+    SYS_FAIL_IF(FAULT_FCNTL);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return SYS_FAILED(errno);
+    return flags & O_NONBLOCK || !fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? 0 : SYS_FAILED(errno);
 }
 
 /*

@@ -10,11 +10,23 @@
 #include <errno.h>
 #include <sched.h>
 
+#include "runtime/base/likely.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/sys.h"
+#include "runtime/io/source.h"
 
-#define POLLER_BATCH    128
+#define POLLER_BATCH 256
+
+/*
+ * What an event carries: a source's address, whose lowest bit is 0; or, with that bit set, a descriptor
+ * and the generation of its entry.
+ */
 #define POLLER_FD_WAKER UINT64_MAX
+
+static uint64_t data_of_fd(int fd, uint32_t generation)
+{
+    return (uint64_t)generation << 32 | (uint64_t)(uint32_t)fd << 1 | 1;
+}
 
 void wf_poller_init(struct poller *poller)
 {
@@ -91,7 +103,7 @@ static int poller_apply(struct poller *poller, int fd, const struct poller_entry
 {
     uint32_t events = (entry->watcher[POLLER_READ] ? (uint32_t)EPOLLIN | EPOLLRDHUP : 0u) |
                       (entry->watcher[POLLER_WRITE] ? (uint32_t)EPOLLOUT : 0u);
-    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)fd};
+    struct epoll_event event = {.events = events, .data.u64 = data_of_fd(fd, entry->generation)};
     if (!events)
         return sys_epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, fd, &event);
     int rc =
@@ -116,9 +128,12 @@ int wf_poller_watch(struct poller *poller, int fd, enum poller_side side, void *
     if (rc)
         return rc;
     struct poller_entry *entry = &poller->entries[fd], before = *entry;
+    if (entry->source)
+        return -EBUSY;
+    bool watched_before = before.watcher[POLLER_READ] || before.watcher[POLLER_WRITE];
+    entry->generation += !watched_before;
     entry->watcher[side] = watcher;
-    rc = poller_apply(poller, fd, entry,
-                      before.watcher[POLLER_READ] || before.watcher[POLLER_WRITE]);
+    rc = poller_apply(poller, fd, entry, watched_before);
     if (rc) {
         *entry = before;
         return rc;
@@ -141,36 +156,80 @@ void *wf_poller_unwatch(struct poller *poller, int fd, enum poller_side side)
     return old;
 }
 
+static void report_watchers(struct poller *poller, const struct epoll_event *event,
+                            const struct poller_news *news)
+{
+    uint32_t fd = (uint32_t)event->data.u64 >> 1, generation = (uint32_t)(event->data.u64 >> 32);
+    struct poller_entry *entry = &poller->entries[fd];
+    if (entry->generation != generation)
+        return;
+    uint32_t bits = event->events, both = EPOLLERR | EPOLLHUP;
+    if (entry->watcher[POLLER_READ] && bits & (EPOLLIN | EPOLLRDHUP | both))
+        news->found(entry->watcher[POLLER_READ], news->arg);
+    if (entry->watcher[POLLER_WRITE] && bits & (EPOLLOUT | both))
+        news->found(entry->watcher[POLLER_WRITE], news->arg);
+}
+
 static void poller_report(struct poller *poller, const struct epoll_event *events, int n,
-                          poller_found found, void *arg)
+                          struct poller_news *news)
 {
     for (int i = 0; i < n; i++) {
-        if (events[i].data.u64 == POLLER_FD_WAKER) {
+        if (likely(!(events[i].data.u64 & 1)))
+            wf_source_report(events[i].data.ptr, events[i].events, &news->ready);
+        else if (events[i].data.u64 == POLLER_FD_WAKER)
             poller_take_tokens(poller);
-            continue;
-        }
-        struct poller_entry *entry = &poller->entries[events[i].data.u64];
-        uint32_t bits = events[i].events, both = EPOLLERR | EPOLLHUP;
-        if (entry->watcher[POLLER_READ] && bits & (EPOLLIN | EPOLLRDHUP | both))
-            found(entry->watcher[POLLER_READ], arg);
-        if (entry->watcher[POLLER_WRITE] && bits & (EPOLLOUT | both))
-            found(entry->watcher[POLLER_WRITE], arg);
+        else
+            report_watchers(poller, &events[i], news);
     }
 }
 
-int wf_poller_wait(struct poller *poller, int64_t timeout_ns, poller_found found, void *arg)
+int wf_poller_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news)
 {
     struct epoll_event events[POLLER_BATCH];
     unsigned seen = 0;
     int n;
 
+    if (unlikely(poller->ended.first != NULL)) {
+        news->ready = poller->ended;
+        poller_take_ended(poller);
+        timeout_ns = 0;
+    }
     /* epoll goes round what is ready: a full batch may leave some out, which the next one has. */
     do {
         n = sys_epoll_wait(poller->epoll_fd, events, POLLER_BATCH, seen ? 0 : timeout_ns);
-        poller_report(poller, events, n, found, arg);
+        poller_report(poller, events, n, news);
         seen += POLLER_BATCH;
-    } while (n == POLLER_BATCH && seen <= poller->watched);
+    } while (n == POLLER_BATCH && seen <= poller->watched + poller->sources);
     return n < 0 && n != -EINTR ? n : 0;
+}
+
+int wf_poller_register(struct poller *poller, struct source *source, uint32_t events)
+{
+    int rc = poller_is_open(poller) ? 0 : poller_open(poller);
+    if (!rc)
+        rc = poller_grow(poller, (size_t)source->fd + 1);
+    if (rc)
+        return rc;
+    struct poller_entry *entry = &poller->entries[source->fd];
+    if (entry->watcher[POLLER_READ] || entry->watcher[POLLER_WRITE])
+        return -EBUSY;
+    struct epoll_event event = {.events = events | EPOLLET, .data.ptr = source};
+    bool known = entry->source == source;
+    rc = sys_epoll_ctl(poller->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, source->fd, &event);
+    if (rc)
+        return rc;
+    entry->source = source;
+    poller->sources += !known;
+    return 0;
+}
+
+void wf_poller_unregister(struct poller *poller, struct source *source)
+{
+    struct epoll_event event = {0};
+    poller->entries[source->fd].source = NULL;
+    poller->sources--;
+    /* It fails only for a descriptor that is not there, which is as good. */
+    (void)sys_epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, source->fd, &event);
 }
 
 void wf_poller_wake(struct poller *poller)
@@ -183,10 +242,13 @@ void wf_poller_wake(struct poller *poller)
 
 void wf_poller_clear(struct poller *poller, poller_found dropped, void *arg)
 {
-    for (size_t fd = 0; fd < poller->entries_count; fd++)
+    for (size_t fd = 0; fd < poller->entries_count; fd++) {
+        if (poller->entries[fd].source)
+            wf_source_forget(poller->entries[fd].source);
         for (int side = 0; side < POLLER_SIDES; side++) {
             void *watcher = wf_poller_unwatch(poller, (int)fd, (enum poller_side)side);
             if (watcher)
                 dropped(watcher, arg);
         }
+    }
 }

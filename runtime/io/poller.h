@@ -3,8 +3,9 @@
  * sleeper.
  *
  * Belongs to one loop; only poller_wake() may be called by others. Nothing is opened before the
- * first descriptor is watched: a loop without any sleeps on a futex. Callbacks are level-triggered,
- * as asyncio's add_reader promises: reported in every poll while the descriptor is ready.
+ * first descriptor is watched: a loop without any sleeps on a futex. Watchers are level-triggered,
+ * as asyncio's add_reader promises: reported in every poll while the descriptor is ready. Sources
+ * (source.h) are registered once, edge-triggered, and are what the loop's own operations use.
  */
 #ifndef WEFT_RUNTIME_IO_POLLER_H
 #define WEFT_RUNTIME_IO_POLLER_H
@@ -13,10 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/base/runnable.h"
+
+struct source;
+
 enum poller_side { POLLER_READ, POLLER_WRITE, POLLER_SIDES };
 
 struct poller_entry {
     void *watcher[POLLER_SIDES]; /* whom to tell; NULL: nobody */
+    struct source *source;       /* registered: there are no watchers then */
+    /* Counts who has had this number: an event for an earlier one, whose file lives on, is told nobody. */
+    uint32_t generation;
 };
 
 struct poller {
@@ -24,13 +32,23 @@ struct poller {
     int event_fd;
     struct poller_entry *entries; /* by descriptor */
     size_t entries_count;
-    unsigned watched; /* watchers */
+    unsigned watched;       /* watchers */
+    unsigned waiting;       /* waits of sources, and what is in `ended` */
+    unsigned sources;       /* registered */
+    struct runnables ended; /* of waits that ended with their source: reported by the next wait */
     /* Wakers that claimed a sleep, less tokens that were read: above 0, some are still to come. */
     int64_t tokens_due;
 };
 
 /* Called for each watcher whose descriptor is ready; twice in a wait, at times. */
 typedef void (*poller_found)(void *watcher, void *arg);
+
+/* What a wait brings. */
+struct poller_news {
+    poller_found found;
+    void *arg;
+    struct runnables ready; /* of sources: to be queued */
+};
 
 void wf_poller_init(struct poller *poller);
 void wf_poller_close(struct poller *poller);
@@ -40,8 +58,23 @@ static inline bool poller_is_open(const struct poller *poller)
     return poller->epoll_fd >= 0;
 }
 
-/* Sets who is told when the descriptor is ready on this side; *ret_old: who was. 0, or -errno and
- * no change. */
+/* There is something that a poll may report. */
+static inline bool poller_is_busy(const struct poller *poller)
+{
+    return poller->watched + poller->waiting > 0;
+}
+
+/* Waits that are over, but not reported yet: a chain. */
+static inline struct runnable *poller_take_ended(struct poller *poller)
+{
+    struct runnable *first = poller->ended.first;
+    poller->waiting -= (unsigned)poller->ended.count;
+    poller->ended = (struct runnables){0};
+    return first;
+}
+
+/* Sets who is told when the descriptor is ready on this side; *ret_old: who was. 0; -EBUSY: it has a
+ * source; or -errno; and no change. */
 int wf_poller_watch(struct poller *poller, int fd, enum poller_side side, void *watcher,
                     void **ret_old);
 
@@ -50,12 +83,17 @@ void *wf_poller_unwatch(struct poller *poller, int fd, enum poller_side side);
 
 /* Waits for at most timeout_ns (< 0: no limit) and reports what is ready. 0, or -errno (never
  * -EINTR). */
-int wf_poller_wait(struct poller *poller, int64_t timeout_ns, poller_found found, void *arg);
+int wf_poller_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news);
+
+/* For source.c: registers it, or tells epoll of more events that it looks for. 0; -EBUSY: the descriptor has
+ * watchers; or -errno. */
+int wf_poller_register(struct poller *poller, struct source *source, uint32_t events);
+void wf_poller_unregister(struct poller *poller, struct source *source);
 
 /* Any thread, for a poller whose owner sleeps in wf_poller_wait(): ends the wait. */
 void wf_poller_wake(struct poller *poller);
 
-/* Calls back for every watcher and forgets them all. */
+/* Calls back for every watcher and forgets them all, and every source: its waits are over, untold. */
 void wf_poller_clear(struct poller *poller, poller_found dropped, void *arg);
 
 #endif

@@ -7,7 +7,8 @@
  *
  * S1  A side is `blocked` from the moment at which a call found (or a short count showed) that another
  *     one would be in vain, until the poller reports it. A blocked side is not called.
- * S2  Registering reports what is ready at that time, so nothing that came before it is missed.
+ * S2  Registering reports what is ready at that time, so nothing that came before it is missed. To watch a
+ *     side that is not blocked ends the wait with the next look at the poller.
  * S3  The poller knows a source by its address and reports by queueing only: no user code runs before a
  *     batch of events is used up. wf_source_close() takes the descriptor out of the poller before
  *     it is closed. So no event can reach a later descriptor of the same number, nor a freed source.
@@ -39,12 +40,12 @@ struct source_waits {
 };
 
 struct source {
-    int fd;             /* -1: closed */
-    bool stream;        /* a short count means that no more is there */
-    bool socket;        /* recv and send; else read and write */
-    bool hung;          /* the peer has hung up, or there is an error: a call is never in vain */
+    int fd;      /* -1: closed */
+    bool stream; /* a short count means that no more is there */
+    bool socket; /* recv and send; else read and write */
+    bool hung;   /* the peer has hung up, or there is an error: a call is never in vain */
     bool blocked[POLLER_SIDES];
-    uint32_t events;    /* what the poller was told to look for; 0: not registered */
+    uint32_t events;       /* what the poller was told to look for; 0: not registered */
     struct poller *poller; /* with which it is registered; NULL: none */
     struct source_waits waits[POLLER_SIDES];
     void *extra; /* the poller's own */
@@ -55,7 +56,8 @@ void wf_source_init(struct source *source, int fd, bool socket, bool stream);
 
 /* The system calls, each repeated when a signal interrupts it. A count, or -errno; -EAGAIN: watch. */
 ssize_t wf_source_recv(struct source *source, void *buffer, size_t bytes);
-ssize_t wf_source_send(struct source *source, const struct iovec *pieces, int count);
+ssize_t wf_source_send(struct source *source, struct iovec *pieces,
+                       int count); /* pieces: unchanged */
 int wf_source_accept(struct source *source, struct sockaddr *ret_address, socklen_t *bytes);
 
 /*
@@ -65,13 +67,19 @@ int wf_source_accept(struct source *source, struct sockaddr *ret_address, sockle
 int wf_source_watch(struct source *source, struct poller *poller, enum poller_side side,
                     struct source_wait *wait);
 
-/* The wait is over; nothing if it is already (its runnable may be in the queue then). */
-void wf_source_unwatch(struct source *source, enum poller_side side, struct source_wait *wait);
+/* The wait is over: true. False if it was over already: its runnable has been queued, or will be. */
+bool wf_source_unwatch(struct source *source, enum poller_side side, struct source_wait *wait);
 
 /* Takes it out of the poller and gives the descriptor back: see S3. Waits are ended by queueing them. */
 int wf_source_detach(struct source *source);
 
 /* The same, and closes it. */
 void wf_source_close(struct source *source);
+
+/* For the poller: epoll's events have come; the runnables of waits that are over go to the chain. */
+void wf_source_report(struct source *source, uint32_t events, struct runnables *ready);
+
+/* For the poller: it is closed. The waits are over, and nobody is told. */
+void wf_source_forget(struct source *source);
 
 #endif

@@ -332,7 +332,9 @@ static int watch(weft_loop *loop, int fd, enum poller_side side, weft_callback f
     rc = wf_poller_watch(&loop->poller, fd, side, handle, &old);
     if (rc) {
         weft_handle_unref(handle);
-        return rc;
+        return rc != -EBUSY
+                   ? rc
+                   : weft_fail(WEFT_ERUNTIME, "descriptor %d is used by a transport or socket", fd);
     }
     if (old)
         watcher_end(old);

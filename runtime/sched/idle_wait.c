@@ -107,7 +107,7 @@ static void idle_sleep(struct weft_loop *loop, enum parking_state how, int64_t u
 void wf_idle_wait(struct weft_loop *loop, int64_t until_ns)
 {
     /* With descriptors to watch the poller is the place to wait: a look would miss them. */
-    bool watched = loop->poller.watched > 0;
+    bool watched = poller_is_busy(&loop->poller);
     if (!watched && idle_look(loop, until_ns))
         return;
     enum parking_state how = watched ? PARKING_POLL : PARKING_FUTEX;

@@ -50,8 +50,11 @@ static void descriptor_ready(void *watcher, void *arg)
 /* Visits the poller; waits for at most timeout_ns (< 0: no limit) where there is one. */
 void wf_loop_poll(struct weft_loop *loop, int64_t timeout_ns)
 {
+    struct poller_news news = {.found = descriptor_ready, .arg = loop};
     loop->polls++;
-    int rc = wf_poller_wait(&loop->poller, timeout_ns, descriptor_ready, loop);
+    int rc = wf_poller_wait(&loop->poller, timeout_ns, &news);
+    if (news.ready.first)
+        ready_append(loop, news.ready.first, news.ready.last, news.ready.count);
     if (unlikely(rc < 0))
         wf_report(loop, "The poller failed", rc, NULL, NULL, NULL);
 }
@@ -93,21 +96,31 @@ void wf_loop_take_mail(struct weft_loop *loop)
     }
 }
 
+/*
+ * Whether descriptors are looked at now. Where nothing else is to be done the loop is about to wait
+ * in the poller, which is the same look. But callbacks of descriptors are level-triggered: they are
+ * looked at before every turn.
+ */
+static inline bool wants_poll(const struct weft_loop *loop)
+{
+    const struct poller *poller = &loop->poller;
+    return poller->watched || (poller->waiting && (loop->virtual_clock || !ready_is_empty(loop)));
+}
+
 /* Mail, descriptors, timers: whatever is there already goes to the ready queue, in this order. */
 static void loop_collect(struct weft_loop *loop)
 {
     wf_loop_take_mail(loop);
-    bool timers = !wheel_is_empty(&loop->wheel), watched = loop->poller.watched > 0;
+    bool timers = !wheel_is_empty(&loop->wheel), poll = wants_poll(loop);
     if (loop->virtual_clock) {
-        if (watched)
+        if (poll)
             wf_loop_poll(loop, 0);
         if (timers)
             loop_fire_timers(loop, loop->now_ns);
-    } else if (timers || watched) {
+    } else if (timers || poll) {
         int64_t now_ns = clock_now_ns();
-        if (watched) { /* the callbacks are level-triggered: every turn */
+        if (poll)
             wf_loop_poll(loop, 0);
-        }
         loop->now_ns = now_ns;
         if (timers)
             loop_fire_timers(loop, now_ns);

@@ -78,12 +78,6 @@ struct task_maker {
     void (*make)(struct task_maker *maker, struct weft_loop *loop);
 };
 
-/* A part of the ready queue. */
-struct runnables {
-    struct runnable *first, *last;
-    uint64_t count;
-};
-
 struct weft_loop {
     /* What each step touches. */
     struct ready ready;       /* L1 */

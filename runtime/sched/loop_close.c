@@ -103,6 +103,7 @@ static void loop_drop_all(struct weft_loop *loop)
         struct runnable *fire = &container_of(timer, struct loop_timer, timer)->fire;
         fire->run(fire, NULL);
     }
+    drop_chain(poller_take_ended(&loop->poller));
     wf_poller_clear(&loop->poller, drop_watcher, loop);
     drop_ready(loop);
     if (!loop->runtime)

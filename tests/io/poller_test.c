@@ -48,7 +48,8 @@ static void tell(void *watcher, void *arg)
 static const char *poll_once(int64_t timeout_ns)
 {
     told[0] = '\0';
-    ck_assert_int_eq(wf_poller_wait(&poller, timeout_ns, tell, told), 0);
+    struct poller_news news = {.found = tell, .arg = told};
+    ck_assert_int_eq(wf_poller_wait(&poller, timeout_ns, &news), 0);
     return told;
 }
 
@@ -198,7 +199,8 @@ START_TEST(finds_all_that_are_ready)
         ck_assert_int_ge(fds[i], 0);
         ck_assert_int_eq(wf_poller_watch(&poller, fds[i], POLLER_READ, &times[i], &old), 0);
     }
-    ck_assert_int_eq(wf_poller_wait(&poller, -1, count, NULL), 0);
+    struct poller_news news = {.found = count};
+    ck_assert_int_eq(wf_poller_wait(&poller, -1, &news), 0);
     for (int i = 0; i < MANY; i++) {
         ck_assert_int_ge(times[i], 1);
         ck_assert_ptr_nonnull(wf_poller_unwatch(&poller, fds[i], POLLER_READ));
@@ -303,7 +305,8 @@ static void life(void)
     }
     ck_assert_int_eq(write(ends[1], "x", 1), 1);
     told[0] = '\0';
-    int rc = wf_poller_wait(&poller, -1, tell, told);
+    struct poller_news news = {.found = tell, .arg = told};
+    int rc = wf_poller_wait(&poller, -1, &news);
     if (rc)
         ck_assert_int_eq(rc, -EBADF);
     if (rc || !told[0]) /* refused, or interrupted */
