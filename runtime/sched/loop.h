@@ -43,6 +43,7 @@
 #define LOOP_SLOW_STEPS 64
 #define LOOP_LONG_LIMIT 0.1
 
+struct resident;
 struct runtime;
 struct watch_set;
 
@@ -130,6 +131,7 @@ struct weft_loop {
     int64_t slow_step_ns; /* a step that takes so long is reported in debug mode */
     weft_callback idle_fn; /* virtual.c */
     void *idle_arg;
+    struct resident *residents;  /* that end when it is closed (resident.h) */
     struct weft_loop *next_made; /* in the list of all loops, for debuggers; fixed */
     struct weft_loop *next_free; /* in the list of loops that nobody uses */
 

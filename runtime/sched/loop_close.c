@@ -9,6 +9,7 @@
 #include "runtime/sched/loop_life.h"
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
+#include "runtime/sched/resident.h"
 #include "runtime/sched/runtime.h"
 #include "runtime/sched/signal.h"
 #include "runtime/sched/watch.h"
@@ -111,6 +112,7 @@ static void loop_drop_all(struct weft_loop *loop)
     while (loop->tasks_first)
         loop_destroy_task(loop, loop->tasks_first);
     wf_watch_sets_close(loop);
+    residents_close(loop);
     wf_poller_close(&loop->poller);
     wf_stack_cache_fini(&loop->stacks);
 }

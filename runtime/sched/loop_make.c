@@ -115,6 +115,7 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
 #endif
     loop->tasks_first = loop->tasks_last = NULL;
     loop->watch_sets = NULL;
+    loop->residents = NULL;
     loop->generators = (struct generators){0};
     loop->makers = NULL;
     loop->latest_mail = (struct runnables){NULL, NULL, 0};

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "runtime/sched/resident.h"
 #include "tests/sched/open_loop.h"
 #include "tests/support/faults.h"
 #include "tests/support/suite.h"
@@ -251,6 +252,34 @@ START_TEST(close_ends_who_awaits_the_ended)
 }
 END_TEST
 
+static void resident_closed(struct resident *self, struct weft_loop *of)
+{
+    ck_assert_ptr_eq(of, loop);
+    ck_assert_ptr_null(self->closed);
+    trace("%s", (const char *)(self + 1));
+}
+
+/* What lives with a loop is told once that it is closed, after the loop's tasks, and only what is
+ * still there (LIFE-16). */
+START_TEST(close_ends_the_residents)
+{
+    struct {
+        struct resident resident;
+        char name[8];
+    } first = {.name = "first"}, second = {.name = "second"}, third = {.name = "third"};
+    weft_unref(weft_create_task_on(loop, sim_sleep, NULL, NULL));
+    resident_add(loop, &first.resident, resident_closed);
+    resident_add(loop, &second.resident, resident_closed);
+    resident_add(loop, &third.resident, resident_closed);
+    resident_remove(loop, &second.resident);
+    resident_remove(loop, &second.resident);
+    ck_assert_int_eq(weft_loop_close(loop), 0);
+    ck_assert_trace("third first");
+    ck_assert_int_eq(weft_loop_close(loop), 0);
+    ck_assert_trace("");
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -258,7 +287,7 @@ int main(void)
         close_reports_pending_tasks,     close_does_not_wait_for_the_pool,
         close_ends_the_pools_threads,    a_closed_loop_refuses_work,
         references_outlive_the_loop,     closing_one_loop_affects_no_other,
-        close_ends_who_awaits_the_ended,
+        close_ends_who_awaits_the_ended, close_ends_the_residents,
     };
     Suite *suite = suite_create("loop_close");
     TCase *tcase = tcase_create("closing");
