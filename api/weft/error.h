@@ -47,7 +47,9 @@
     X(WEFT_EPANIC, -5022, "an error without a code", "Exception")                             \
     X(WEFT_ESTOPITERATION, -5023, "no more items", "StopAsyncIteration")                      \
     X(WEFT_EGENERATOREXIT, -5024, "the generator is being closed", "GeneratorExit")           \
-    X(WEFT_ELOOKUP, -5025, "no value", "LookupError")
+    X(WEFT_ELOOKUP, -5025, "no value", "LookupError")                                         \
+    X(WEFT_ESSL, -5026, "TLS failed", "SSLError")                                             \
+    X(WEFT_ESSLCERTVERIFY, -5027, "certificate verify failed", "SSLCertVerificationError")
 
 #define WEFT_ERROR_ENUM(name, value, text, asyncio) name = value,
 enum { WEFT_ERRORS(WEFT_ERROR_ENUM) WEFT_ERROR_NONE_ = 0 };
