@@ -1,5 +1,6 @@
 """What weft is built on, for Bazel with a WORKSPACE. MODULE.bazel says the same for bzlmod."""
 
+load("//bazel:llhttp.bzl", "llhttp_repository")
 load("//bazel:offline.bzl", "offline_repositories")
 load("//bazel:pkg_config.bzl", "pkg_config_repository")
 
@@ -13,3 +14,4 @@ def weft_dev_deps():
     pkg_config_repository(name = "check", targets = {"check": "check >= 0.15"})
     pkg_config_repository(name = "google_benchmark", targets = {"benchmark": "benchmark >= 1.7"})
     pkg_config_repository(name = "openssl", targets = {"crypto": "libcrypto >= 3.0"})
+    llhttp_repository(name = "llhttp")

@@ -3,11 +3,13 @@
 # packages.sh - what each command of ./dev needs from Debian 12, and how it gets there.
 
 BUILD_PACKAGES=(bazel-bootstrap gcc g++ libc6-dev binutils pkg-config libjemalloc-dev)
-EXAMPLE_PACKAGES=(libssl-dev)
-BENCH_PACKAGES=(libbenchmark-dev)
+# node-llhttp: the C sources of an HTTP parser, without a library.
+EXAMPLE_PACKAGES=(libssl-dev node-llhttp)
+BENCH_PACKAGES=(libbenchmark-dev node-llhttp wrk)
 # The switch for aarch64 is cross-compiled and run under qemu-user; gdb unwinds through it.
 TEST_PACKAGES=(check libbenchmark-dev valgrind libc6-dbg clang gdb
-    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+    curl netcat-openbsd openssl python3 socat wrk)
 LINT_PACKAGES=(git python3 clang clang-tidy clang-format cppcheck shellcheck
     check libbenchmark-dev valgrind)
 
