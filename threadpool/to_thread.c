@@ -21,6 +21,7 @@
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/trace.h"
 #include "threadpool/executor.h"
+#include "threadpool/owned.h"
 
 enum call_claim { CALL_OPEN, CALL_RUNNING, CALL_DROPPED, CALL_CANCELLED };
 
@@ -31,6 +32,7 @@ struct call {
     weft_executor *executor; /* C3 */
     weft_coroutine fn;
     void *arg;
+    weft_drop arg_drop; /* of an argument that is the call's, while fn has not had it; or NULL */
     /* The outcome, from the pool thread. */
     void *result;
     weft_error *error;
@@ -48,7 +50,10 @@ static void call_release(struct call *call)
 {
     scope_fini(&call->scope);
     /* Relaxed: decided by now, before the job ended (C3). */
-    if (atomic_load_explicit(&call->claim, memory_order_relaxed) != CALL_CANCELLED)
+    uint32_t claim = atomic_load_explicit(&call->claim, memory_order_relaxed);
+    if (call->arg_drop && claim != CALL_RUNNING)
+        call->arg_drop(call->arg);
+    if (claim != CALL_CANCELLED)
         wf_executor_unref(call->executor);
     wf_future_unref(&call->future.base);
 }
@@ -241,6 +246,7 @@ static struct call *call_make(struct weft_loop *loop, weft_executor *executor, w
     call->executor = executor;
     call->fn = fn;
     call->arg = arg;
+    call->arg_drop = NULL;
     call->result = NULL;
     call->error = NULL;
     call->code = 0;
@@ -253,34 +259,43 @@ static int to_errno(int code)
     return code == -ESHUTDOWN ? -WEFT_ESHUTDOWN : -code;
 }
 
-static weft_future *run_in_executor(weft_loop *loop, weft_executor *executor, weft_coroutine fn,
-                                    void *arg, bool carries)
+/* What is run, and whether it is run in a copy of the caller's context. */
+struct work {
+    weft_coroutine fn;
+    void *arg;
+    weft_drop drop; /* see owned.h; NULL: the argument is the caller's */
+    bool carries;
+};
+
+static weft_future *refuse(const struct work *work, int error)
+{
+    if (work->drop)
+        work->drop(work->arg);
+    errno = error;
+    return NULL;
+}
+
+static weft_future *run_in_executor(weft_loop *loop, weft_executor *executor,
+                                    const struct work *work)
 {
     struct weft_loop *here = loop_current();
-    if (!fn) {
-        errno = EINVAL;
-        return NULL;
-    }
+    if (!work->fn)
+        return refuse(work, EINVAL);
     if (!loop)
         loop = here;
-    if (loop && loop_is_closed(loop)) {
-        errno = -WEFT_ELOOPCLOSED;
-        return NULL;
-    }
+    if (loop && loop_is_closed(loop))
+        return refuse(work, -WEFT_ELOOPCLOSED);
     if (!executor) {
-        if (!loop) {
-            errno = -WEFT_ENOLOOP;
-            return NULL;
-        }
+        if (!loop)
+            return refuse(work, -WEFT_ENOLOOP);
         executor = wf_executor_default(loop);
         if (!executor)
-            return NULL;
+            return refuse(work, errno);
     }
-    struct call *call = call_make(loop, executor, fn, arg, carries);
-    if (!call) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    struct call *call = call_make(loop, executor, work->fn, work->arg, work->carries);
+    if (!call)
+        return refuse(work, ENOMEM);
+    call->arg_drop = call->future.base.drop = work->drop;
     /* Only the loop's own thread counts what is outside; another's work does not hold the clock
      * back. */
     bool mine = loop && loop == here;
@@ -314,14 +329,18 @@ static weft_future *run_in_executor(weft_loop *loop, weft_executor *executor, we
 weft_future *weft_run_in_executor(weft_loop *loop, weft_executor *executor, weft_coroutine fn,
                                   void *arg)
 {
-    return run_in_executor(loop, executor, fn, arg, false);
+    return run_in_executor(loop, executor, &(struct work){fn, arg, NULL, false});
+}
+
+weft_future *wf_to_thread_owned(weft_coroutine fn, void *arg, weft_drop drop)
+{
+    const struct work work = {fn, arg, drop, true};
+    if (!loop_current())
+        return refuse(&work, -WEFT_ENOLOOP);
+    return run_in_executor(NULL, NULL, &work);
 }
 
 weft_future *weft_to_thread(weft_coroutine fn, void *arg)
 {
-    if (!loop_current()) {
-        errno = -WEFT_ENOLOOP;
-        return NULL;
-    }
-    return run_in_executor(NULL, NULL, fn, arg, true);
+    return wf_to_thread_owned(fn, arg, NULL);
 }

@@ -16,6 +16,7 @@
 #ifndef WEFT_SOCKET_H
 #define WEFT_SOCKET_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include <weft/address.h>
@@ -177,7 +178,7 @@ WEFT_API int weft_sock_accept(weft_socket *socket, weft_socket **ret_socket,
  * asyncio: loop.sock_sendfile(sock, file, offset, count, fallback=...)
  */
 WEFT_API ssize_t weft_sock_sendfile(weft_socket *socket, int fd, off_t offset, ssize_t count,
-                                    int fallback);
+                                    bool fallback);
 
 WEFT_END
 

@@ -161,6 +161,13 @@ static inline ssize_t sys_read(int fd, void *buffer, size_t bytes)
     return n < 0 ? SYS_FAILED(errno) : n;
 }
 
+static inline ssize_t sys_pread(int fd, void *buffer, size_t bytes, off_t offset)
+{
+    SYS_FAIL_IF(FAULT_READ);
+    ssize_t n = pread(fd, buffer, bytes, offset);
+    return n < 0 ? SYS_FAILED(errno) : n;
+}
+
 static inline ssize_t sys_write(int fd, const void *buffer, size_t bytes)
 {
     SYS_FAIL_IF(FAULT_WRITE);
@@ -226,6 +233,16 @@ static inline int sys_accept(int fd, struct sockaddr *ret_address, socklen_t *by
     SYS_FAIL_IF(FAULT_ACCEPT);
     int accepted = accept4(fd, ret_address, bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
     return accepted < 0 ? SYS_FAILED(errno) : accepted;
+}
+
+static inline int sys_getsockname(int fd, struct sockaddr *ret_address, socklen_t *bytes)
+{
+    return getsockname(fd, ret_address, bytes) ? SYS_FAILED(errno) : 0;
+}
+
+static inline int sys_getpeername(int fd, struct sockaddr *ret_address, socklen_t *bytes)
+{
+    return getpeername(fd, ret_address, bytes) ? SYS_FAILED(errno) : 0;
 }
 
 static inline int sys_shutdown(int fd, int how)

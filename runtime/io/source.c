@@ -76,6 +76,60 @@ int wf_source_accept(struct source *source, struct sockaddr *ret_address, sockle
     return fd;
 }
 
+ssize_t wf_source_recvfrom(struct source *source, void *buffer, size_t bytes,
+                           struct sockaddr *ret_sender, socklen_t *sender_bytes)
+{
+    ssize_t n;
+    if (is_blocked(source, POLLER_READ))
+        return -EAGAIN;
+    do
+        n = sys_recvfrom(source->fd, buffer, bytes, ret_sender, sender_bytes);
+    while (n == -EINTR);
+    return learn(source, POLLER_READ, n, bytes);
+}
+
+ssize_t wf_source_sendto(struct source *source, const void *buffer, size_t bytes,
+                         const struct sockaddr *address, socklen_t address_bytes)
+{
+    ssize_t n;
+    if (is_blocked(source, POLLER_WRITE))
+        return -EAGAIN;
+    do
+        n = sys_sendto(source->fd, buffer, bytes, address, address_bytes);
+    while (n == -EINTR);
+    return learn(source, POLLER_WRITE, n, bytes);
+}
+
+ssize_t wf_source_sendfile(struct source *source, int file, off_t *offset, size_t bytes)
+{
+    ssize_t n;
+    if (is_blocked(source, POLLER_WRITE))
+        return -EAGAIN;
+    do
+        n = sys_sendfile(source->fd, file, offset, bytes);
+    while (n == -EINTR);
+    /* A short count may be the file's end as well. */
+    if (n == -EAGAIN)
+        source->blocked[POLLER_WRITE] = true;
+    return n;
+}
+
+int wf_source_connect(struct source *source, const struct sockaddr *address, socklen_t bytes,
+                      bool again)
+{
+    source->hung = false; /* what a socket that is not connected reports */
+    int rc = sys_connect(source->fd, address, bytes);
+    if (again && rc == -EISCONN)
+        return 0;
+    /* A signal interrupts the wait, not the attempt. */
+    if (rc != -EINPROGRESS && rc != -EALREADY && rc != -EINTR)
+        return rc;
+    if (rc == -EALREADY && !again)
+        return rc;
+    source->blocked[POLLER_WRITE] = true;
+    return -EINPROGRESS;
+}
+
 static void waits_add(struct source_waits *waits, struct source_wait *wait)
 {
     wait->waiting = true;

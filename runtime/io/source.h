@@ -60,6 +60,18 @@ ssize_t wf_source_send(struct source *source, struct iovec *pieces,
                        int count); /* pieces: unchanged */
 int wf_source_accept(struct source *source, struct sockaddr *ret_address, socklen_t *bytes);
 
+/* The same of a datagram socket, and of sendfile(). */
+ssize_t wf_source_recvfrom(struct source *source, void *buffer, size_t bytes,
+                           struct sockaddr *ret_sender, socklen_t *sender_bytes);
+ssize_t wf_source_sendto(struct source *source, const void *buffer, size_t bytes,
+                         const struct sockaddr *address, socklen_t address_bytes);
+ssize_t wf_source_sendfile(struct source *source, int file, off_t *offset, size_t bytes);
+
+/* Begins a connection, and after the watch of POLLER_WRITE asks what became of it: 0; -EINPROGRESS: watch;
+ * or -errno. */
+int wf_source_connect(struct source *source, const struct sockaddr *address, socklen_t bytes,
+                      bool again);
+
 /*
  * Queues wait->ready on the loop of the poller, in the next look at it at the earliest, when the side may
  * be ready. 0; -errno: nothing is watched; -EXDEV: it is registered with another poller.

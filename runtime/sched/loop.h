@@ -118,6 +118,8 @@ struct weft_loop {
     struct poller poller;
     struct runtime *runtime;    /* set before the loop runs; NULL: a lone loop */
     struct pool_home pool_home; /* of a lone loop */
+    uint64_t io_step;           /* the step in which socket calls were last counted */
+    unsigned io_calls;          /* how many that step has made without suspending */
     unsigned index;             /* in the runtime */
     bool searcher;              /* was woken to look for spawned work, and has not looked yet */
     uint64_t trimmed_steps;     /* when stacks were last given back: nothing has run since */
