@@ -41,8 +41,9 @@ typedef struct weft_ssl_context weft_ssl_context; /* weft/tls.h */
 
 /*
  * What the reading calls hand out lies in the reader's own buffer: ended with a zero byte that is
- * not counted, valid until the next call on that reader, and free to be changed. They return how
- * many bytes, or a negative error.
+ * not counted, valid until the next reading call on that reader, and free to be changed. They return
+ * how many bytes, or a negative error. The limit is for lines and other records: it does not bound
+ * what read and readexactly give. The transport is told to stop when twice as much is buffered.
  */
 
 /**
@@ -87,14 +88,35 @@ WEFT_API int weft_stream_exception(const weft_stream_reader *reader,
 WEFT_API weft_stream_reader *weft_stream_reader_ref(weft_stream_reader *reader);
 WEFT_API void weft_stream_reader_unref(weft_stream_reader *reader); /* NULL is allowed. Loop */
 
-/* For tests and transports of one's own: a reader that is fed by hand. limit in bytes; NULL with errno
- * EINVAL for one of 0, ENOMEM, or EDEADLK with no loop (RDER-27 to 29). */
+/**
+ * weft_stream_reader_new - make a reader that is fed by hand: for tests, and transports of one's own
+ * @loop:  whose tasks will read; NULL: the running one, else the one set for this thread
+ * @limit: in bytes, at least 1; see WEFT_STREAM_LIMIT
+ *
+ * Context: the loop's thread
+ * Return:  owned by the caller, see weft_stream_reader_unref(); NULL with errno EINVAL, ENOMEM, or
+ *          -WEFT_ENOLOOP
+ * asyncio: StreamReader(limit, loop)
+ */
 WEFT_API weft_stream_reader *weft_stream_reader_new(weft_loop *loop, size_t limit);
+
+/* These bytes came in: copied. A read that waits for some goes on. 0; WEFT_ERUNTIME after the end;
+ * -ENOMEM: none of them was taken; -EINVAL. Loop. asyncio: reader.feed_data(data) */
 WEFT_API int weft_stream_feed_data(weft_stream_reader *reader, const void *data, size_t bytes);
+
+/* The end of the stream. 0 or -EINVAL. Loop. asyncio: reader.feed_eof() */
 WEFT_API int weft_stream_feed_eof(weft_stream_reader *reader);
+
+/* The connection has failed: every read does so from now on, a waiting one too. code: negative;
+ * error: its object, which gets a reference, or NULL. 0 or -EINVAL. Loop. asyncio:
+ * reader.set_exception(exception) */
 WEFT_API int weft_stream_set_exception(weft_stream_reader *reader, int code, weft_error *error);
+
+/* The transport that is paused while too much is buffered; borrowed, for as long as the reader is
+ * used. 0; WEFT_ERUNTIME: it has one; -EINVAL. Loop. asyncio: reader.set_transport(transport) */
 WEFT_API int weft_stream_set_transport(weft_stream_reader *reader, weft_transport *transport);
-/* Its state for people (RDER-30), as snprintf(). */
+
+/* Its state for people: bytes, end, limit, who waits, error, transport, paused. As snprintf(). Loop. */
 WEFT_API int weft_stream_reader_text(const weft_stream_reader *reader, char *buffer, size_t size);
 
 /* As weft_transport_write() and so on; see WRIT. Loop; none but drain and wait_closed suspends. */

@@ -1,0 +1,168 @@
+/*
+ * stream_buffer.c - how a stream's block grows, moves on and is handed out.
+ */
+#include "api/stream_buffer.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "runtime/base/mem.h"
+
+void wf_buffer_settle(struct stream_buffer *b)
+{
+    b->handed = false;
+    if (b->cut) {
+        b->block[b->start] = b->held;
+        b->cut = false;
+    }
+    if (b->start == b->end)
+        b->start = b->end = 0;
+    if (unlikely(b->other_lent)) {
+        b->other_lent = false;
+        if (b->other_capacity != b->capacity) {
+            mem_free(b->other, b->other_capacity);
+            b->other = NULL;
+        }
+    }
+}
+
+char *wf_buffer_hand_out(struct stream_buffer *b, size_t bytes)
+{
+    char *data = b->block + b->start;
+
+    b->handed = true;
+    b->start += bytes;
+    if (b->start == b->end) {
+        b->start = ++b->end; /* B1: the zero byte is not overwritten by what comes */
+    } else {
+        b->cut = true;
+        b->held = data[bytes];
+    }
+    data[bytes] = '\0';
+    return data;
+}
+
+void wf_buffer_drop(struct stream_buffer *b, size_t bytes)
+{
+    b->start += bytes;
+    if (b->start == b->end)
+        b->start = b->end = 0;
+}
+
+/* Without the byte for the zero. */
+static size_t room_left(const struct stream_buffer *b)
+{
+    return b->end + 1 < b->capacity ? b->capacity - b->end - 1 : 0;
+}
+
+static void move_to_front(struct stream_buffer *b)
+{
+    size_t bytes = buffer_bytes(b);
+    memmove(b->block, b->block + b->start, bytes);
+    b->start = 0;
+    b->end = bytes;
+}
+
+/* What was not taken goes on in another block. False: no memory. */
+static bool move_to_block(struct stream_buffer *b, size_t capacity)
+{
+    size_t bytes = buffer_bytes(b);
+    bool reuse = b->other && !b->other_lent && b->other_capacity == capacity;
+    char *block = reuse ? b->other : mem_alloc(capacity);
+
+    if (!block)
+        return false;
+    if (bytes)
+        memcpy(block, b->block + b->start, bytes);
+    if (b->cut) {
+        block[0] = b->held;
+        b->cut = false;
+    }
+    if (reuse)
+        b->other = NULL;
+    /* Only the first block since the last settling has something handed out in it. */
+    if (b->handed && !b->other_lent) {
+        mem_free(b->other, b->other_capacity);
+        b->other = b->block;
+        b->other_capacity = b->capacity;
+        b->other_lent = b->other != NULL;
+    } else {
+        mem_free(b->block, b->capacity);
+        if (b->other && !b->other_lent && b->other_capacity != capacity) {
+            mem_free(b->other, b->other_capacity);
+            b->other = NULL;
+        }
+    }
+    b->block = block;
+    b->capacity = capacity;
+    b->start = 0;
+    b->end = bytes;
+    return true;
+}
+
+/* Whether bytes that were handed out lie in the block itself. */
+static bool block_is_lent(const struct stream_buffer *b)
+{
+    return b->handed && !b->other_lent;
+}
+
+static bool make_room(struct stream_buffer *b, size_t room)
+{
+    size_t bytes = buffer_bytes(b);
+    bool movable = !block_is_lent(b) && b->start > 0;
+
+    if (room > SIZE_MAX / 4 || bytes > SIZE_MAX / 4)
+        return false;
+    size_t needed = bytes + room + 1;
+    if (movable && needed <= b->capacity && bytes <= b->start) { /* no more than has been taken */
+        move_to_front(b);
+        return true;
+    }
+    size_t capacity = b->capacity ? b->capacity : BUFFER_BLOCK_MIN;
+    if (b->capacity && !block_is_lent(b))
+        capacity *= 2;
+    while (capacity < needed)
+        capacity *= 2;
+    if (move_to_block(b, capacity))
+        return true;
+    if (!movable)
+        return false;
+    move_to_front(b);
+    return needed <= b->capacity;
+}
+
+char *wf_buffer_reserve(struct stream_buffer *b, size_t bytes)
+{
+    if (room_left(b) < bytes && !make_room(b, bytes))
+        return NULL;
+    b->offered = 0; /* says nothing of what is received at a time */
+    return b->block + b->end;
+}
+
+char *wf_buffer_room(struct stream_buffer *b, size_t *ret_bytes)
+{
+    size_t chunk = b->chunk ? b->chunk : BUFFER_BLOCK_MIN - 1;
+    size_t enough = buffer_bytes(b) || b->handed ? chunk / 2 : chunk;
+
+    if (unlikely(room_left(b) < enough))
+        (void)make_room(b, chunk); /* with no memory, what there is */
+    b->offered = room_left(b);
+    if (unlikely(!b->offered))
+        return NULL;
+    *ret_bytes = b->offered;
+    return b->block + b->end;
+}
+
+void wf_buffer_trim(struct stream_buffer *b, size_t keep)
+{
+    if (b->capacity <= keep)
+        return;
+    wf_buffer_fini(b);
+    *b = (struct stream_buffer){0};
+}
+
+void wf_buffer_fini(struct stream_buffer *b)
+{
+    mem_free(b->block, b->capacity);
+    mem_free(b->other, b->other_capacity);
+}
