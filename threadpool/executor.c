@@ -40,6 +40,8 @@ weft_executor *weft_executor_new(const weft_executor_options *options)
     }
     atomic_init(&executor->refs, 1);
     executor->when_full = options->when_full;
+    wf_lane_init(&executor->lane,
+                 options->max_threads ? options->max_threads : wf_pool_default_threads());
     return executor;
 }
 
@@ -55,6 +57,7 @@ void wf_executor_unref(weft_executor *executor)
     if (atomic_fetch_sub_explicit(&executor->refs, 1, memory_order_acq_rel) != 1)
         return;
     wf_pool_free(executor->pool);
+    wf_lane_fini(&executor->lane);
     mem_free(executor, sizeof(*executor));
 }
 

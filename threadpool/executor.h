@@ -7,6 +7,7 @@
 #include <weft/thread.h>
 
 #include "runtime/sched/runtime.h"
+#include "threadpool/lane.h"
 #include "threadpool/pool.h"
 
 struct weft_executor {
@@ -14,6 +15,7 @@ struct weft_executor {
     _Atomic uint32_t refs; /* the owner's, one for each call under way, and one for each home that
                               it ever was the default one of; any thread, by RMW */
     weft_when_full when_full;
+    struct lane lane; /* look-ups of names, which get half of the threads */
 };
 
 void wf_executor_ref(weft_executor *executor);

@@ -49,7 +49,18 @@
     X(WEFT_EGENERATOREXIT, -5024, "the generator is being closed", "GeneratorExit")           \
     X(WEFT_ELOOKUP, -5025, "no value", "LookupError")                                         \
     X(WEFT_ESSL, -5026, "TLS failed", "SSLError")                                             \
-    X(WEFT_ESSLCERTVERIFY, -5027, "certificate verify failed", "SSLCertVerificationError")
+    X(WEFT_ESSLCERTVERIFY, -5027, "certificate verify failed", "SSLCertVerificationError")    \
+    X(WEFT_EAI_BADFLAGS, -5101, "Bad value for ai_flags", "gaierror")                         \
+    X(WEFT_EAI_NONAME, -5102, "Name or service not known", "gaierror")                        \
+    X(WEFT_EAI_AGAIN, -5103, "Temporary failure in name resolution", "gaierror")              \
+    X(WEFT_EAI_FAIL, -5104, "Non-recoverable failure in name resolution", "gaierror")         \
+    X(WEFT_EAI_NODATA, -5105, "No address associated with hostname", "gaierror")              \
+    X(WEFT_EAI_FAMILY, -5106, "ai_family not supported", "gaierror")                          \
+    X(WEFT_EAI_SOCKTYPE, -5107, "ai_socktype not supported", "gaierror")                      \
+    X(WEFT_EAI_SERVICE, -5108, "Servname not supported for ai_socktype", "gaierror")          \
+    X(WEFT_EAI_ADDRFAMILY, -5109, "Address family for hostname not supported", "gaierror")    \
+    X(WEFT_EAI_OVERFLOW, -5112, "Argument buffer overflow", "gaierror")                       \
+    X(WEFT_EAI_IDN_ENCODE, -5113, "Parameter string not correctly encoded", "gaierror")
 
 #define WEFT_ERROR_ENUM(name, value, text, asyncio) name = value,
 enum { WEFT_ERRORS(WEFT_ERROR_ENUM) WEFT_ERROR_NONE_ = 0 };

@@ -7,6 +7,7 @@
 #include <weft/address.h>
 #include <weft/base.h>
 #include <weft/context.h>
+#include <weft/dns.h>
 #include <weft/error.h>
 #include <weft/exit_stack.h>
 #include <weft/future.h>
