@@ -139,6 +139,15 @@ static void stream_connection_lost(weft_protocol *protocol, int code, weft_error
     wf_stream_release(writer);
 }
 
+/* The loop was closed: what only the connection kept is freed. */
+static void stream_dropped(weft_protocol *protocol)
+{
+    weft_stream_writer *writer = writer_of(protocol);
+
+    release_own(writer);
+    wf_stream_release(writer);
+}
+
 static const weft_protocol_ops stream_ops = {
     .connection_made = stream_connection_made,
     .data_received = stream_data_received,
@@ -148,6 +157,7 @@ static const weft_protocol_ops stream_ops = {
     .connection_lost = stream_connection_lost,
     .pause_writing = stream_pause_writing,
     .resume_writing = stream_resume_writing,
+    .dropped = stream_dropped,
 };
 
 /* ---- For who makes connections ---- */

@@ -11,7 +11,8 @@
  * connection with that error (TRAN-10).
  *
  * A transport is counted: the one who made it owns a reference, the loop another until
- * connection_lost has been called. A protocol must live until its connection_lost returns.
+ * connection_lost has been called. A protocol must live until its connection_lost (or dropped)
+ * returns. Its functions run in a copy of the context that the transport was made in.
  */
 #ifndef WEFT_TRANSPORT_H
 #define WEFT_TRANSPORT_H
@@ -48,6 +49,9 @@ typedef struct weft_protocol_ops {
     int (*datagram_received)(weft_protocol *protocol, const void *data, size_t bytes,
                              const weft_address *sender);
     void (*error_received)(weft_protocol *protocol, int code, weft_error *error);
+    /* Instead of connection_lost: the loop was closed with the connection open. Frees what the
+     * protocol has; nothing that needs the loop can be called any more. */
+    void (*dropped)(weft_protocol *protocol);
 } weft_protocol_ops;
 
 /* Embedded, as the first member, in what the program makes of it. */
@@ -66,9 +70,13 @@ WEFT_API void weft_transport_unref(weft_transport *transport);
  *
  * After close it does nothing; from the fifth time on that is reported (WRIT-16).
  *
+ * An error of the connection is none of this call: it closes the transport, and goes to
+ * connection_lost.
+ *
  * Context: loop; never suspends
- * Return:  0; -ENOMEM: none of it was taken; -EINVAL; WEFT_ERUNTIME after weft_transport_write_eof()
- *          or during a sendfile
+ * Return:  0; -ENOMEM: none of it was taken, or, where a part was sent already, the transport is
+ *          being closed with that error; -EINVAL; WEFT_ERUNTIME after weft_transport_write_eof() or
+ *          during a sendfile
  * asyncio: transport.write(data)
  */
 WEFT_API int weft_transport_write(weft_transport *transport, const void *data, size_t bytes);

@@ -43,6 +43,7 @@ enum fault_site {
     FAULT_SHORT_SEND,
     FAULT_SENDFILE,
     FAULT_FCNTL,
+    FAULT_SHUTDOWN,
     FAULT_SITES
 };
 

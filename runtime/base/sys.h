@@ -148,6 +148,14 @@ static inline bool sys_fd_is_open(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
+/* Another descriptor of the same file. */
+static inline int sys_dup(int fd)
+{
+    SYS_FAIL_IF(FAULT_FCNTL);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 ? SYS_FAILED(errno) : copy;
+}
+
 /* The descriptor is gone whatever close() answers. */
 static inline void sys_close(int fd)
 {
@@ -247,6 +255,7 @@ static inline int sys_getpeername(int fd, struct sockaddr *ret_address, socklen_
 
 static inline int sys_shutdown(int fd, int how)
 {
+    SYS_FAIL_IF(FAULT_SHUTDOWN);
     return shutdown(fd, how) ? SYS_FAILED(errno) : 0;
 }
 
