@@ -27,8 +27,8 @@ static void handler_served(struct runnable *r, struct weft_loop *loop)
     weft_stream_writer *writer = container_of(r, weft_stream_writer, served);
 
     writer->serving = false;
-    if (loop && writer->served_code) {
-        if (writer->served_code != WEFT_ECANCELLED) /* SRVR-04 */
+    if (writer->served_code) {
+        if (loop && writer->served_code != WEFT_ECANCELLED) /* SRVR-04 */
             wf_report(loop, failed_text, writer->served_code, writer->served_error, NULL, NULL);
         if (writer->connected) /* SRVR-03 */
             weft_transport_close(writer->transport);

@@ -17,34 +17,29 @@ static weft_stream_writer *writer_of(weft_protocol *protocol)
 
 /* ---- A stream's life ---- */
 
-static bool loop_is_gone(const weft_stream_writer *writer)
-{
-    return loop_life(writer->loop) != writer->life || loop_is_closed(writer->loop);
-}
-
 /* The program's last handle, and nobody has closed the connection (WRIT-24). */
 static void warn_unclosed(weft_stream_writer *writer)
 {
-    if (loop_is_gone(writer)) {
-        const weft_report report = {.message = "a stream writer was not closed; its loop is"};
-        weft_loop_default_exception_handler(NULL, &report);
-        return;
-    }
-    wf_report(writer->loop, "a stream writer was given back without being closed", 0, NULL, NULL,
-              NULL);
-    weft_transport_close(writer->transport);
+    struct weft_loop *loop = loop_life(writer->loop) == writer->life ? writer->loop : NULL;
+
+    wf_report(loop,
+              writer->dropped ? "a stream writer was not closed, and its loop is closed"
+                              : "a stream writer was given back without being closed",
+              0, NULL, NULL, NULL);
+    if (writer->connected)
+        weft_transport_close(writer->transport);
 }
 
 void wf_stream_release(weft_stream_writer *writer)
 {
     if (writer->users || writer->serving)
         return;
-    if (writer->connected && !weft_transport_is_closing(writer->transport))
+    bool closed =
+        writer->closed ||
+        (writer->connected ? weft_transport_is_closing(writer->transport) : !writer->dropped);
+    writer->closed = true;
+    if (!closed)
         warn_unclosed(writer);
-    if (writer->connected && loop_is_gone(writer)) { /* nobody will tell us that it is lost */
-        (void)weft_transport_set_protocol(writer->transport, NULL);
-        writer->connected = false;
-    }
     weft_transport *transport = writer->transport;
     writer->transport = NULL;
     if (!writer->connected) {
@@ -139,11 +134,23 @@ static void stream_connection_lost(weft_protocol *protocol, int code, weft_error
     wf_stream_release(writer);
 }
 
+<<<<<<< Updated upstream
 /* The loop was closed: what only the connection kept is freed. */
+=======
+/* The loop is being closed: no task of it will run again. */
+>>>>>>> Stashed changes
 static void stream_dropped(weft_protocol *protocol)
 {
     weft_stream_writer *writer = writer_of(protocol);
 
+<<<<<<< Updated upstream
+=======
+    writer->connected = false;
+    writer->dropped = writer->lost = true;
+    writer->closed |= writer->own_writer;
+    writer->code = WEFT_ELOOPCLOSED;
+    wf_reader_replace_transport(writer->reader, NULL);
+>>>>>>> Stashed changes
     release_own(writer);
     wf_stream_release(writer);
 }

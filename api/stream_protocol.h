@@ -41,14 +41,16 @@ struct weft_stream_writer {
     weft_transport *transport;         /* P2; or NULL */
     struct weft_stream_reader *reader; /* owned */
     struct weft_loop *loop;
-    uint32_t life;              /* of the loop (L3) */
+    uint32_t life;              /* of the loop (L3 in loop.h) */
     struct stream_waits drains; /* while writing is paused */
     struct stream_waits closers;
     int code;          /* the connection was lost with: 0, or an error */
     weft_error *error; /* its object; owned; may be NULL */
     uint32_t users;    /* P1 */
     bool connected;    /* connection_made was called, connection_lost was not */
-    bool lost;         /* connection_lost was called */
+    bool lost;         /* connection_lost was called, or dropped */
+    bool dropped;      /* the loop was closed before */
+    bool closed;       /* the program has closed it, or was told that it has not (WRIT-24) */
     bool paused;       /* pause_writing was called */
     bool over_tls;     /* the end of the stream closes it */
     bool own_reader;   /* P3 */

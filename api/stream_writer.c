@@ -30,8 +30,10 @@ bool weft_stream_can_write_eof(const weft_stream_writer *writer)
 
 void weft_stream_close(weft_stream_writer *writer)
 {
-    if (writer)
-        weft_transport_close(writer->transport);
+    if (!writer)
+        return;
+    writer->closed = true;
+    weft_transport_close(writer->transport);
 }
 
 bool weft_stream_is_closing(const weft_stream_writer *writer)
