@@ -134,23 +134,16 @@ static void stream_connection_lost(weft_protocol *protocol, int code, weft_error
     wf_stream_release(writer);
 }
 
-<<<<<<< Updated upstream
-/* The loop was closed: what only the connection kept is freed. */
-=======
 /* The loop is being closed: no task of it will run again. */
->>>>>>> Stashed changes
 static void stream_dropped(weft_protocol *protocol)
 {
     weft_stream_writer *writer = writer_of(protocol);
 
-<<<<<<< Updated upstream
-=======
     writer->connected = false;
     writer->dropped = writer->lost = true;
     writer->closed |= writer->own_writer;
     writer->code = WEFT_ELOOPCLOSED;
     wf_reader_replace_transport(writer->reader, NULL);
->>>>>>> Stashed changes
     release_own(writer);
     wf_stream_release(writer);
 }
