@@ -44,6 +44,8 @@ enum fault_site {
     FAULT_SENDFILE,
     FAULT_FCNTL,
     FAULT_SHUTDOWN,
+    FAULT_STAT,
+    FAULT_UNLINK,
     FAULT_SITES
 };
 

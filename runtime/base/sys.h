@@ -23,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -146,6 +147,18 @@ static inline int sys_open(const char *path, int flags)
 static inline bool sys_fd_is_open(int fd)
 {
     return fcntl(fd, F_GETFD) >= 0;
+}
+
+static inline int sys_stat(const char *path, struct stat *ret_file)
+{
+    SYS_FAIL_IF(FAULT_STAT);
+    return stat(path, ret_file) ? SYS_FAILED(errno) : 0;
+}
+
+static inline int sys_unlink(const char *path)
+{
+    SYS_FAIL_IF(FAULT_UNLINK);
+    return unlink(path) ? SYS_FAILED(errno) : 0;
 }
 
 /* Another descriptor of the same file. */
