@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "api/stream_reader.h"
+#include "api/transport.h"
 #include "runtime/base/likely.h"
 #include "runtime/base/mem.h"
 #include "runtime/sched/report.h"
@@ -134,18 +135,24 @@ static void stream_connection_lost(weft_protocol *protocol, int code, weft_error
     wf_stream_release(writer);
 }
 
-/* The loop is being closed: no task of it will run again. */
+/* The loop is being closed: no task of it will run again, and the transport is not to be used. */
 static void stream_dropped(weft_protocol *protocol)
 {
     weft_stream_writer *writer = writer_of(protocol);
+    weft_transport *transport = writer->transport;
 
+    if (!writer->connected)
+        return;
     writer->connected = false;
     writer->dropped = writer->lost = true;
-    writer->closed |= writer->own_writer;
+    writer->closed |= writer->own_writer || weft_transport_is_closing(transport);
     writer->code = WEFT_ELOOPCLOSED;
+    writer->transport = NULL;
     wf_reader_replace_transport(writer->reader, NULL);
     release_own(writer);
     wf_stream_release(writer);
+    if (transport)
+        wf_transport_release(transport); /* of what was not closed the writer warns, if at all */
 }
 
 static const weft_protocol_ops stream_ops = {

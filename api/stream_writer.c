@@ -7,20 +7,34 @@
 #include "api/stream_reader.h"
 #include "runtime/base/likely.h"
 
+/* There is no transport. */
+static int refuse(const weft_stream_writer *writer)
+{
+    return writer ? weft_fail(WEFT_ELOOPCLOSED, "the loop of the stream is closed") : -EINVAL;
+}
+
+static inline bool has_transport(const weft_stream_writer *writer)
+{
+    return likely(writer != NULL) && likely(writer->transport != NULL);
+}
+
 int weft_stream_write(weft_stream_writer *writer, const void *data, size_t bytes)
 {
-    return likely(writer != NULL) ? weft_transport_write(writer->transport, data, bytes) : -EINVAL;
+    if (unlikely(!has_transport(writer)))
+        return refuse(writer);
+    return weft_transport_write(writer->transport, data, bytes);
 }
 
 int weft_stream_writelines(weft_stream_writer *writer, const struct iovec *pieces, int count)
 {
-    return likely(writer != NULL) ? weft_transport_writelines(writer->transport, pieces, count)
-                                  : -EINVAL;
+    if (unlikely(!has_transport(writer)))
+        return refuse(writer);
+    return weft_transport_writelines(writer->transport, pieces, count);
 }
 
 int weft_stream_write_eof(weft_stream_writer *writer)
 {
-    return writer ? weft_transport_write_eof(writer->transport) : -EINVAL;
+    return has_transport(writer) ? weft_transport_write_eof(writer->transport) : refuse(writer);
 }
 
 bool weft_stream_can_write_eof(const weft_stream_writer *writer)
@@ -32,7 +46,7 @@ void weft_stream_close(weft_stream_writer *writer)
 {
     if (!writer)
         return;
-    writer->closed = true;
+    writer->closed = true; /* also when the loop is closed */
     weft_transport_close(writer->transport);
 }
 

@@ -119,29 +119,89 @@ WEFT_API int weft_stream_set_transport(weft_stream_reader *reader, weft_transpor
 /* Its state for people: bytes, end, limit, who waits, error, transport, paused. As snprintf(). Loop. */
 WEFT_API int weft_stream_reader_text(const weft_stream_reader *reader, char *buffer, size_t size);
 
-/* As weft_transport_write() and so on; see WRIT. Loop; none but drain and wait_closed suspends. */
+/**
+ * weft_stream_write - send bytes, at once as far as the system takes them; the rest is copied
+ * @writer: borrowed
+ * @data:   @bytes bytes; the caller's again when the call returns
+ *
+ * A program that writes much calls weft_stream_drain() now and then, or the buffer grows without
+ * bound. A connection that has failed says so there.
+ *
+ * Context: loop; never suspends
+ * Return:  0; as weft_transport_write()
+ * asyncio: writer.write(data)
+ */
 WEFT_API int weft_stream_write(weft_stream_writer *writer, const void *data, size_t bytes);
+
+/* The pieces in order, as one write of them all. asyncio: writer.writelines(list) */
 WEFT_API int weft_stream_writelines(weft_stream_writer *writer, const struct iovec *pieces,
                                     int count);
+
+/* As weft_transport_write_eof(). asyncio: writer.write_eof() */
 WEFT_API int weft_stream_write_eof(weft_stream_writer *writer);
 WEFT_API bool weft_stream_can_write_eof(const weft_stream_writer *writer);
+
+/**
+ * weft_stream_drain - wait until the buffer has fallen, if it is above the high-water mark
+ * @writer: borrowed. Several tasks may wait
+ *
+ * Returns at once otherwise; but on a closing connection it lets the loop run once.
+ *
+ * Context:      a task of the writer's loop
+ * Cancellation: buffer and connection stay as they are (WRIT-08)
+ * Return:       0; the connection's error; -ECONNRESET once the connection is lost;
+ *               WEFT_ECANCELLED; -EINVAL
+ * asyncio:      writer.drain()
+ */
 WEFT_API int weft_stream_drain(weft_stream_writer *writer);
+
+/* Stops reading, sends what is buffered, then closes. Idempotent; does not suspend. Loop. asyncio:
+ * writer.close() */
 WEFT_API void weft_stream_close(weft_stream_writer *writer);
 WEFT_API bool weft_stream_is_closing(const weft_stream_writer *writer);
+
+/**
+ * weft_stream_wait_closed - wait until the connection is really closed
+ * @writer: borrowed. Several tasks may wait, any number of times
+ *
+ * Context:      a task of the writer's loop
+ * Cancellation: concerns nobody else
+ * Return:       0; the error that ended the connection, each time; WEFT_ECANCELLED; -EINVAL
+ * asyncio:      writer.wait_closed()
+ */
 WEFT_API int weft_stream_wait_closed(weft_stream_writer *writer);
+
+/* As weft_transport_get_extra_info(); also after the connection closed. */
 WEFT_API const void *weft_stream_get_extra_info(const weft_stream_writer *writer, const char *name,
                                                 const void *fallback);
-WEFT_API weft_transport *weft_stream_transport(const weft_stream_writer *writer);
+WEFT_API weft_transport *weft_stream_transport(const weft_stream_writer *writer); /* borrowed */
 WEFT_API weft_stream_writer *weft_stream_writer_ref(weft_stream_writer *writer);
-WEFT_API void weft_stream_writer_unref(weft_stream_writer *writer); /* NULL is allowed. Loop */
+
+/* The last reference to a writer that was not closed: that is reported, and it is closed (WRIT-24).
+ * What is buffered is still sent. NULL is allowed. Loop. */
+WEFT_API void weft_stream_writer_unref(weft_stream_writer *writer);
 
 typedef struct weft_start_tls_options {
-    const char *server_hostname;
+    const char *server_hostname;  /* a client's: the name to check; "": none. A server: NULL */
     double ssl_handshake_timeout; /* seconds; 0: 60 */
     double ssl_shutdown_timeout;  /* seconds; 0: 30 */
 } weft_start_tls_options;
 
-/* Turns an open connection into a TLS one in place (TLSS-09). A task. */
+/**
+ * weft_stream_start_tls - turn an open connection into a TLS one, in place
+ * @writer:  borrowed; it and its reader stay the same objects. A server's handler is the server's
+ *           side, everybody else the client's
+ * @context: borrowed until the call returns
+ * @options: may be NULL on the server's side
+ *
+ * Drains first. Nobody should read meanwhile; what was read ahead stays in the reader.
+ *
+ * Context:      a task of the writer's loop
+ * Cancellation: closes the connection (TLSS-11)
+ * Return:       0; the handshake's error: the connection is closed; -EINVAL with a message; as
+ *               weft_stream_drain()
+ * asyncio:      writer.start_tls(context, ...)
+ */
 WEFT_API int weft_stream_start_tls(weft_stream_writer *writer, weft_ssl_context *context,
                                    const weft_start_tls_options *options);
 
