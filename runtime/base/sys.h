@@ -203,6 +203,25 @@ static inline ssize_t sys_writev(int fd, const struct iovec *pieces, int count)
     return n < 0 ? SYS_FAILED(errno) : n;
 }
 
+#ifndef RWF_NOSIGNAL
+#define RWF_NOSIGNAL 0x100
+#endif
+
+/* Raises no SIGPIPE. -EOPNOTSUPP before Linux 6.18. */
+static inline ssize_t sys_writev_quiet(int fd, const struct iovec *pieces, int count)
+{
+    SYS_FAIL_IF(FAULT_QUIET_WRITE);
+    SYS_FAIL_IF(FAULT_WRITE);
+    ssize_t n = pwritev2(fd, pieces, count, -1, RWF_NOSIGNAL);
+    return n < 0 ? SYS_FAILED(errno) : n;
+}
+
+static inline int sys_fstat(int fd, struct stat *ret_status)
+{
+    SYS_FAIL_IF(FAULT_STAT);
+    return fstat(fd, ret_status) ? SYS_FAILED(errno) : 0;
+}
+
 /* Sockets are made non-blocking and closed on exec. */
 static inline int sys_socket(int family, int type, int proto)
 {

@@ -10,6 +10,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/base/sys.h"
+#include "runtime/io/quiet_write.h"
 
 static const uint32_t side_events[POLLER_SIDES] = {EPOLLIN | EPOLLRDHUP, EPOLLOUT};
 
@@ -54,7 +55,7 @@ ssize_t wf_source_send(struct source *source, struct iovec *pieces, int count)
         bytes += pieces[i].iov_len;
     do {
         if (unlikely(!source->socket))
-            n = sys_writev(source->fd, pieces, count);
+            n = wf_quiet_write(source->fd, pieces, count);
         else if (likely(count == 1))
             n = sys_send(source->fd, pieces->iov_base, pieces->iov_len);
         else
