@@ -20,6 +20,7 @@
 #include <weft/signal.h>
 #include <weft/socket.h>
 #include <weft/stream.h>
+#include <weft/subprocess.h>
 #include <weft/sync.h>
 #include <weft/task.h>
 #include <weft/task_group.h>
