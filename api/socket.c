@@ -19,7 +19,8 @@ weft_socket *wf_socket_make(int fd, int family, int type)
     weft_socket *socket = mem_alloc(sizeof(*socket));
     if (!socket)
         return NULL;
-    wf_source_init(&socket->source, fd, true, type == SOCK_STREAM);
+    wf_source_init(&socket->source, fd, true,
+                   type == SOCK_STREAM && (family == AF_INET || family == AF_INET6));
     socket->family = family;
     socket->type = type;
     socket->users = 0;

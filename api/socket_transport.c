@@ -520,7 +520,7 @@ weft_transport *wf_socket_transport_new(struct weft_loop *loop, int fd, weft_pro
         options = &none;
     memset(s, 0, offsetof(struct socket_transport, sockname));
     wf_transport_init(&s->base, &socket_ops, loop, protocol);
-    wf_source_init(&s->source, fd, true, true);
+    wf_source_init(&s->source, fd, true, false);
     s->read_wait.ready = &s->read_ready;
     s->write_wait.ready = &s->write_ready;
     s->read_ready.run = read_run;
@@ -538,6 +538,7 @@ weft_transport *wf_socket_transport_new(struct weft_loop *loop, int fd, weft_pro
             s->peername.bytes = 0;
     }
     int family = s->sockname.bytes ? s->sockname.any.sa_family : AF_UNSPEC;
+    s->source.tcp = family == AF_INET || family == AF_INET6;
     bool internet = family == AF_INET || family == AF_INET6;
     int proto = options->proto ? options->proto : internet ? IPPROTO_TCP : 0;
     s->socket = (weft_transport_socket){fd, family, SOCK_STREAM, proto};

@@ -294,8 +294,6 @@ static inline int sys_shutdown(int fd, int how)
 static inline ssize_t sys_recv(int fd, void *buffer, size_t bytes)
 {
     SYS_FAIL_IF(FAULT_RECV);
-    if (fault_hit(FAULT_SHORT_RECV) && bytes > 1)
-        bytes = 1;
     ssize_t n = recv(fd, buffer, bytes, 0);
     return n < 0 ? SYS_FAILED(errno) : n;
 }
@@ -312,8 +310,6 @@ static inline ssize_t sys_recvfrom(int fd, void *buffer, size_t bytes, struct so
 static inline ssize_t sys_send(int fd, const void *buffer, size_t bytes)
 {
     SYS_FAIL_IF(FAULT_SEND);
-    if (fault_hit(FAULT_SHORT_SEND) && bytes > 1)
-        bytes = 1;
     ssize_t n = send(fd, buffer, bytes, MSG_NOSIGNAL);
     return n < 0 ? SYS_FAILED(errno) : n;
 }
@@ -329,12 +325,6 @@ static inline ssize_t sys_sendto(int fd, const void *buffer, size_t bytes,
 static inline ssize_t sys_sendmsg(int fd, struct iovec *pieces, int count)
 {
     SYS_FAIL_IF(FAULT_SEND);
-    struct iovec one;
-    if (fault_hit(FAULT_SHORT_SEND) && count > 0) {
-        one = (struct iovec){pieces[0].iov_base, pieces[0].iov_len > 0};
-        pieces = &one;
-        count = 1;
-    }
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
     ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
     return n < 0 ? SYS_FAILED(errno) : n;

@@ -196,7 +196,9 @@ int wf_poller_wait(struct poller *poller, int64_t timeout_ns, struct poller_news
     }
     /* epoll goes round what is ready: a full batch may leave some out, which the next one has. */
     do {
-        n = sys_epoll_wait(poller->epoll_fd, events, POLLER_BATCH, seen ? 0 : timeout_ns);
+        do
+            n = sys_epoll_wait(poller->epoll_fd, events, POLLER_BATCH, seen ? 0 : timeout_ns);
+        while (unlikely(n == -EINTR) && (seen || !timeout_ns)); /* a look is a look */
         poller_report(poller, events, n, news);
         seen += POLLER_BATCH;
     } while (n == POLLER_BATCH && seen <= poller->watched + poller->sources);

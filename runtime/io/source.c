@@ -14,9 +14,9 @@
 
 static const uint32_t side_events[POLLER_SIDES] = {EPOLLIN | EPOLLRDHUP, EPOLLOUT};
 
-void wf_source_init(struct source *source, int fd, bool socket, bool stream)
+void wf_source_init(struct source *source, int fd, bool socket, bool tcp)
 {
-    *source = (struct source){.fd = fd, .socket = socket, .stream = stream};
+    *source = (struct source){.fd = fd, .socket = socket, .tcp = tcp};
 }
 
 /* Whether the side is known to block. */
@@ -28,7 +28,7 @@ static inline bool is_blocked(const struct source *source, enum poller_side side
 /* What a call of so many bytes says about the next one (S1). */
 static inline ssize_t learn(struct source *source, enum poller_side side, ssize_t n, size_t bytes)
 {
-    if (n == -EAGAIN || (n > 0 && (size_t)n < bytes && source->stream))
+    if (n == -EAGAIN || (n > 0 && (size_t)n < bytes && source->tcp))
         source->blocked[side] = true;
     return n;
 }
@@ -38,6 +38,8 @@ ssize_t wf_source_recv(struct source *source, void *buffer, size_t bytes)
     ssize_t n;
     if (is_blocked(source, POLLER_READ))
         return -EAGAIN;
+    if (unlikely(fault_hit(FAULT_SHORT_RECV)) && bytes > 1)
+        bytes = 1;
     do {
         n = likely(source->socket) ? sys_recv(source->fd, buffer, bytes)
                                    : sys_read(source->fd, buffer, bytes);
@@ -51,6 +53,12 @@ ssize_t wf_source_send(struct source *source, struct iovec *pieces, int count)
     size_t bytes = 0;
     if (is_blocked(source, POLLER_WRITE))
         return -EAGAIN;
+    struct iovec one;
+    if (unlikely(fault_hit(FAULT_SHORT_SEND)) && count > 0) {
+        one = (struct iovec){pieces[0].iov_base, pieces[0].iov_len > 0};
+        pieces = &one;
+        count = 1;
+    }
     for (int i = 0; i < count; i++)
         bytes += pieces[i].iov_len;
     do {
@@ -120,12 +128,11 @@ int wf_source_connect(struct source *source, const struct sockaddr *address, soc
 {
     source->hung = false; /* what a socket that is not connected reports */
     int rc = sys_connect(source->fd, address, bytes);
+    for (; unlikely(rc == -EINTR); again = true) /* the attempt may be under way all the same */
+        rc = sys_connect(source->fd, address, bytes);
     if (again && rc == -EISCONN)
         return 0;
-    /* A signal interrupts the wait, not the attempt. */
-    if (rc != -EINPROGRESS && rc != -EALREADY && rc != -EINTR)
-        return rc;
-    if (rc == -EALREADY && !again)
+    if (rc != -EINPROGRESS && !(again && rc == -EALREADY))
         return rc;
     source->blocked[POLLER_WRITE] = true;
     return -EINPROGRESS;
@@ -160,8 +167,10 @@ static int source_register(struct source *source, struct poller *poller, uint32_
 {
     if (source->poller && source->poller != poller)
         return -EXDEV;
-    if (source->stream && source->socket && events == side_events[POLLER_WRITE])
+    if (source->socket && events == side_events[POLLER_WRITE])
         events |= side_events[POLLER_READ];
+    if (source->tcp)
+        events |= EPOLLPRI;
     int rc = wf_poller_register(poller, source, source->events | events);
     if (rc)
         return rc;
@@ -222,7 +231,9 @@ void wf_source_report(struct source *source, uint32_t events, struct runnables *
 {
     if (unlikely(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
         source->hung = true;
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (unlikely(events & EPOLLPRI))
+        source->tcp = false; /* S4 */
+    if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         side_is_ready(source, POLLER_READ, ready);
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         side_is_ready(source, POLLER_WRITE, ready);

@@ -12,6 +12,9 @@
  * S3  The poller knows a source by its address and reports by queueing only: no user code runs before a
  *     batch of events is used up. wf_source_close() takes the descriptor out of the poller before
  *     it is closed. So no event can reach a later descriptor of the same number, nor a freed source.
+ * S4  A TCP socket that gave less than there was room for has no more, unless it stands at urgent data: one
+ *     that has ever had such data is not `tcp` any more. A Unix socket may stop at descriptors that
+ *     were passed, a pipe between packets: only -EAGAIN says that they are empty.
  *
  * Belongs to the thread of the poller's loop; before it is registered, to whoever holds it.
  */
@@ -41,7 +44,7 @@ struct source_waits {
 
 struct source {
     int fd;      /* -1: closed */
-    bool stream; /* a short count means that no more is there */
+    bool tcp;    /* S4; else a short count says nothing */
     bool socket; /* recv and send; else read and write */
     bool hung;   /* the peer has hung up, or there is an error: a call is never in vain */
     bool blocked[POLLER_SIDES];
@@ -52,7 +55,7 @@ struct source {
 };
 
 /* A non-blocking descriptor, which is the source's from now on. */
-void wf_source_init(struct source *source, int fd, bool socket, bool stream);
+void wf_source_init(struct source *source, int fd, bool socket, bool tcp);
 
 /* The system calls, each repeated when a signal interrupts it. A count, or -errno; -EAGAIN: watch. */
 ssize_t wf_source_recv(struct source *source, void *buffer, size_t bytes);
