@@ -3,6 +3,9 @@
  *
  *     weft-workloads WORKLOAD THREADS     see the table below
  *     weft-workloads mem TASKS SLEEP_MS
+ *     weft-workloads [--streams] echo|http PORT
+ *
+ * The last are servers for a load generator, on 127.0.0.1: by socket operations or by streams.
  *
  * Samples go to standard output (see sampler.h). Anything else ends with status 3, which a script
  * that compares runtimes takes for "has no counterpart".
@@ -38,8 +41,21 @@ static const struct {
     {"parallel", 2, workload_parallel},
 };
 
+static const struct {
+    const char *name;
+    void (*serve)(const char *port, bool streams);
+} servers[] = {
+    {"echo", workload_echo},
+    {"http", workload_http},
+};
+
 int main(int argc, char **argv)
 {
+    bool streams = argc == 4 && strcmp(argv[1], "--streams") == 0;
+    for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+        if ((argc == 3 || streams) && strcmp(argv[argc - 2], servers[i].name) == 0)
+            servers[i].serve(argv[argc - 1], streams);
+    }
     if (argc == 4 && strcmp(argv[1], "mem") == 0) {
         uint64_t tasks = strtoull(argv[2], NULL, 10);
         uint64_t sleep_ms = strtoull(argv[3], NULL, 10);
@@ -54,8 +70,8 @@ int main(int argc, char **argv)
             return EXIT_SUCCESS;
         }
     }
-    fprintf(stderr,
-            "usage: weft-workloads WORKLOAD THREADS, or weft-workloads mem TASKS SLEEP_MS\n");
+    fprintf(stderr, "usage: weft-workloads WORKLOAD THREADS, weft-workloads mem TASKS SLEEP_MS,\n"
+                    "       or weft-workloads [--streams] echo|http PORT\n");
     for (size_t i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++)
         fprintf(stderr, "    %s %d\n", workloads[i].name, workloads[i].threads);
     return STATUS_NO_SUCH_WORKLOAD;

@@ -4,6 +4,7 @@
 #ifndef WEFT_BENCH_WORKLOADS_WORKLOADS_H
 #define WEFT_BENCH_WORKLOADS_WORKLOADS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 void workload_yield(void);
@@ -23,5 +24,9 @@ void workload_offload(void);
 void workload_submit(void);
 void workload_futex_idle(void);
 void workload_parallel(void);
+
+/* Serve until the process is killed: by streams, or by socket operations. */
+void workload_echo(const char *port, bool streams);
+void workload_http(const char *port, bool streams);
 
 #endif
