@@ -357,8 +357,10 @@ bool weft_server_is_serving(const weft_server *server)
 }
 
 /* Nobody can connect any more, before the other loop has closed the sockets. */
-static void stop_listening(const struct server_part *part)
+static void stop_listening(struct server_part *part)
 {
+    /* Relaxed: whoever sees the socket shut down has been in the kernel after this. */
+    atomic_store_explicit(&part->shut, true, memory_order_relaxed);
     for (int i = 0; i < part->count; i++)
         if (part->listeners[i].own)
             (void)sys_shutdown(part->listeners[i].socket.fd, SHUT_RD);

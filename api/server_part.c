@@ -149,8 +149,8 @@ static bool accept_one(struct listener *listener)
     }
     if (is_of_the_connection(fd))
         return true;
-    /* Relaxed: the command is taken from the mail. A socket that was shut down for it gives errors. */
-    if (!(atomic_load_explicit(&listener->part->wanted, memory_order_relaxed) & PART_CLOSE))
+    /* Relaxed: the command is taken from the mail. A socket that was shut down before gives errors. */
+    if (!atomic_load_explicit(&listener->part->shut, memory_order_relaxed))
         report(listener,
                fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM
                    ? "out of resources for a connection: none is accepted for a second"
