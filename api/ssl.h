@@ -13,13 +13,15 @@
 
 struct ssl_wrap {
     bool server_side;
-    bool connection_made;        /* the protocol is told; not when an open stream is upgraded */
-    const char *server_hostname; /* "" or NULL: no check */
-    double handshake_timeout, shutdown_timeout; /* seconds */
+    bool connection_made; /* the protocol is told; not when an open stream is upgraded */
+    /* Copied. "": no check; NULL: refused where the context wants one (TLSS-02). */
+    const char *server_hostname;
+    double handshake_timeout, shutdown_timeout; /* seconds, more than 0; else -EINVAL (TLSS-04) */
     /*
-     * From the loop, once: the handshake is over. code: 0, or why it failed (error borrowed, may be
-     * NULL); the connection is being closed then, and the protocol is told nothing of it unless its
-     * connection_made was called before the upgrade.
+     * From the loop or from within an abort, once: the handshake is over. code: 0, or why it failed
+     * (error borrowed, may be NULL); the connection is being closed then, and the protocol is told
+     * nothing of it unless its connection_made was called before the upgrade. WEFT_ELOOPCLOSED: the
+     * loop is closed, nothing may be queued; the protocol's dropped() follows. May be NULL.
      */
     void (*shaken)(void *arg, int code, weft_error *error);
     void *arg;
@@ -28,8 +30,10 @@ struct ssl_wrap {
 struct ssl_ops {
     /*
      * Puts TLS between a transport and a protocol: becomes the protocol of `lower` (a reference to
-     * which it gets of its own), and begins the handshake. The new transport, owned by the caller;
-     * NULL with errno set: nothing has changed.
+     * which it gets of its own), sets its marks, and begins the handshake in the loop's next turn. A
+     * lower transport that is new and has not yet called its own protocol may be given: that one is
+     * called by nobody then. The new transport, owned by the caller; NULL with errno set, and the
+     * message as the current error: nothing has changed.
      */
     weft_transport *(*wrap)(weft_ssl_context *context, weft_transport *lower,
                             weft_protocol *protocol, const struct ssl_wrap *wrap);
