@@ -14,6 +14,7 @@
 #include <weft/generator.h>
 #include <weft/graph.h>
 #include <weft/loop.h>
+#include <weft/pipe.h>
 #include <weft/queue.h>
 #include <weft/runner.h>
 #include <weft/server.h>
