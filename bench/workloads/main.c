@@ -39,6 +39,7 @@ static const struct {
     {"submit", 2, workload_submit},
     {"futex", 2, workload_futex_idle},
     {"parallel", 2, workload_parallel},
+    {"handlers", 2, workload_handlers},
 };
 
 static const struct {

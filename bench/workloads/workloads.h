@@ -24,6 +24,7 @@ void workload_offload(void);
 void workload_submit(void);
 void workload_futex_idle(void);
 void workload_parallel(void);
+void workload_handlers(void);
 
 /* Serve until the process is killed: by streams, or by socket operations. */
 void workload_echo(const char *port, bool streams);
