@@ -9,7 +9,7 @@
 #include "tests/support/suite.h"
 
 /* AGEN-22, AGEN-23, AGEN-25: all that are started and not finished are closed, at the same time. */
-START_SIM(shutdown)
+START_SIM(shuts_down)
 {
     weft_generator *g[4];
     for (int i = 0; i < 4; i++)
@@ -230,7 +230,7 @@ int main(void)
     Suite *suite = suite_create("generator_shutdown");
     TCase *tcase = tcase_create("shutdown");
 
-    tcase_add_test(tcase, shutdown);
+    tcase_add_test(tcase, shuts_down);
     tcase_add_test(tcase, shutdown_reports_at_the_end);
     tcase_add_test(tcase, closed_with_the_run);
     tcase_add_test(tcase, given_up_elsewhere);
