@@ -10,7 +10,7 @@
 
 #include <weft/timeout.h>
 
-#include "api/deadline.h"
+#include "api/timed_out.h"
 #include "runtime/sched/await.h"
 #include "runtime/sched/limit.h"
 

@@ -5,6 +5,7 @@
 #define WEFT_TIMEOUT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <weft/base.h>
 #include <weft/future.h>
@@ -42,12 +43,16 @@ WEFT_API int weft_wait_for(weft_future *future, double timeout, void **ret_resul
  * In the caller's storage, and in place while the block is active.
  */
 typedef struct weft_timeout {
-    weft_task *task_;
-    void *deadline_;
     void *host_; /* in a generator: what keeps the task */
-    double when_;
-    int cancelling_; /* the task's count on entry */
-    bool struck_;
+    union {
+        void *align_;
+        unsigned char bytes_[80];
+    } limit_;           /* what strikes; from weft_timeout_begin() on */
+    double when_;       /* once it is fixed */
+    int64_t delay_ns_;  /* before that: so long from when it was made, */
+    int64_t latest_ns_; /* and then at the latest */
+    int cancelling_;    /* the task's count on entry */
+    bool fixed_;
     unsigned char state_;
 } weft_timeout;
 
@@ -55,6 +60,9 @@ typedef struct weft_timeout {
  * weft_timeout_init - make a timeout that counts from now
  * @delay: seconds; zero or less: the block is interrupted where it first suspends; WEFT_FOREVER:
  *         never
+ *
+ * A deadline that is not reached costs a few nanoseconds. For that, one of 0.1 s or more on the real
+ * clock is fixed later than here: never too early, and at most 10 ms too late.
  *
  * Context: loop
  * Return:  0; WEFT_ENOLOOP; -EINVAL for a not-a-number delay
@@ -82,7 +90,8 @@ WEFT_API int weft_timeout_init_at(weft_timeout *timeout, double when);
  * that one is cancelled, wherever it is; if it is over nobody is.
  *
  * Context: a task
- * Return:  0; WEFT_ERUNTIME if it was entered before; WEFT_ENOTASK; -ENOMEM; -EINVAL
+ * Return:  0; WEFT_ERUNTIME if it was entered before; WEFT_ENOTASK; -EINVAL; in a generator, or with
+ *          a deadline that has passed, -ENOMEM
  * asyncio: async with timeout(...):
  */
 WEFT_API int weft_timeout_begin(weft_timeout *timeout);
@@ -106,12 +115,12 @@ WEFT_API int weft_timeout_end(weft_timeout *timeout, int code);
  *
  * Context: loop: the block, or another task of the loop
  * Return:  0; WEFT_ERUNTIME before the block, after it, and once the deadline has struck; -ENOMEM
- *          (the old deadline stands); -EINVAL
+ *          for a time in the past (the old deadline stands); -EINVAL
  * asyncio: Timeout.reschedule(when)
  */
 WEFT_API int weft_timeout_reschedule(weft_timeout *timeout, double when);
 
-/* The absolute deadline; WEFT_FOREVER: none. Loop. asyncio: Timeout.when() */
+/* The absolute deadline; WEFT_FOREVER: none. Loop: that of the timeout. asyncio: Timeout.when() */
 WEFT_API double weft_timeout_when(const weft_timeout *timeout);
 
 /* 1 if the deadline struck inside the block, also after it; else 0. Loop. asyncio: expired() */

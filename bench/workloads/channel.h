@@ -75,18 +75,24 @@ static inline void *channel_receive_within(struct channel *channel, double secon
     return item;
 }
 
-/* The same through a block with a deadline. */
+/* The same through a block with a deadline; none for WEFT_FOREVER. */
 static inline void *channel_receive_in_timeout(struct channel *channel, double seconds)
 {
     weft_timeout limit;
+    volatile bool limited = seconds != WEFT_FOREVER; /* so that the call is not made twice */
 
     if (channel->full)
         return channel_pop(channel);
     void *item = NULL;
     weft_future *future = channel_wait(&channel->receiver);
-    require(weft_timeout_init(&limit, seconds) == 0);
-    require(weft_timeout_begin(&limit) == 0);
-    require(weft_timeout_end(&limit, weft_await(future, &item)) == 0);
+    if (limited) {
+        require(weft_timeout_init(&limit, seconds) == 0);
+        require(weft_timeout_begin(&limit) == 0);
+    }
+    int rc = weft_await(future, &item); /* one place to resume at, for both sides */
+    if (limited)
+        rc = weft_timeout_end(&limit, rc);
+    require(rc == 0);
     weft_unref(future);
     return item;
 }

@@ -264,9 +264,14 @@ static inline void loop_arm(struct weft_loop *loop, struct timer *timer, int64_t
  * of the clock, which costs it nothing if it is cancelled before. A step of another task may delay that reading; so
  * the kernel's coarse clock bounds it: the deadline is never early, and at most a tick (10 ms) of that clock late.
  */
+static inline bool loop_is_long_limit(const struct weft_loop *loop, double timeout)
+{
+    return !loop->virtual_clock && timeout >= LOOP_LONG_LIMIT;
+}
+
 static inline void loop_arm_limit(struct weft_loop *loop, struct timer *timer, double timeout)
 {
-    if (loop->virtual_clock || timeout < LOOP_LONG_LIMIT) {
+    if (!loop_is_long_limit(loop, timeout)) {
         loop_arm(loop, timer, clock_ns(timeout));
         return;
     }

@@ -6,6 +6,7 @@
 
 #include "runtime/sched/callback.h"
 #include "runtime/sched/future_ops.h"
+#include "runtime/sched/limit.h"
 #include "runtime/sched/loop_life.h"
 #include "runtime/sched/occupy.h"
 #include "runtime/sched/report.h"
@@ -84,6 +85,7 @@ bool wf_loop_close_begin(struct weft_loop *loop)
         return false;
     if (loop_is_closed(loop))
         return true;
+    wf_limits_drop(loop); /* before anybody can see that it is closed, and frees what they lie in */
     /* Release, with loop_is_closed(). */
     atomic_store_explicit(&loop->closed, true, memory_order_release);
     loop->task_factory = refuse_task;

@@ -212,6 +212,33 @@ START_SIM(stubborn_in_a_timeout)
     return 0;
 }
 
+static int stubborn_with_own(weft_generator *self, void *arg)
+{
+    weft_timeout *limit = arg;
+    ck_assert_int_eq(weft_timeout_init(limit, 5), 0);
+    ck_assert_int_eq(weft_timeout_begin(limit), 0);
+    while (weft_generator_yield(self, limit, NULL))
+        ;
+    return weft_timeout_end(limit, 0);
+}
+
+static void spoil_and_free(void *arg)
+{
+    memset(arg, 0xff, sizeof(weft_timeout));
+    free(arg);
+}
+
+/* The same with the deadline still to come: the loop lets go of it before it frees the generator. */
+START_SIM(stubborn_in_time)
+{
+    weft_generator_options options = {.arg_drop = spoil_and_free};
+    weft_timeout *limit = malloc(sizeof(*limit));
+    weft_generator *g = weft_generator_new(stubborn_with_own, limit, &options);
+    ck_assert_ptr_eq(asked_by_another(g), limit);
+    weft_generator_unref(g);
+    return weft_sleep(1);
+}
+
 /* Without memory for the task that closes it, that is done at the end of the run. */
 START_SIM(closing_finds_no_memory)
 {
@@ -347,6 +374,7 @@ int main(void)
     tcase_add_test(tests, leaver_is_cancelled);
     tcase_add_test(tests, no_yield_out_of_a_context);
     tcase_add_test(tests, stubborn_in_a_timeout);
+    tcase_add_test(tests, stubborn_in_time);
     tcase_add_test(tests, closing_finds_no_memory);
     tcase_add_test(tests, given_up_under_way);
     tcase_add_test(tests, loop_of_another_life);
