@@ -58,7 +58,8 @@ int weft_future_set_drop(weft_future *future, weft_drop drop)
     return 0;
 }
 
-int weft_future_set_result(weft_future *future, void *result)
+/* Not on a line of its own, it makes a round trip of two tasks 5 ns longer. */
+ON_A_LINE int weft_future_set_result(weft_future *future, void *result)
 {
     if (unlikely(!future))
         return -EINVAL;
