@@ -4,13 +4,11 @@
  */
 #include <errno.h>
 
+#include "api/file_read.h"
 #include "api/socket.h"
-#include "runtime/base/mem.h"
 #include "runtime/base/sys.h"
-#include "threadpool/owned.h"
 
-#define SENDFILE_MOST  0x7ffff000u /* what the system takes in one call */
-#define FALLBACK_CHUNK (256u * 1024)
+#define SENDFILE_MOST 0x7ffff000u /* what the system takes in one call */
 
 /* What is still to be sent. */
 struct part {
@@ -50,54 +48,13 @@ static int send_by_system(const struct socket_caller *caller, weft_socket *socke
     return 0;
 }
 
-/* A read in the pool, which may outlive who asked for it. */
-struct file_read {
-    int file;
-    off_t offset;
-    size_t bytes;
-    ssize_t got;
-    char buffer[FALLBACK_CHUNK];
-};
-
-static void file_read_free(void *reading)
-{
-    mem_free(reading, sizeof(struct file_read));
-}
-
-static int read_file(void *arg, void **result)
-{
-    struct file_read *reading = arg;
-    do
-        reading->got = sys_pread(reading->file, reading->buffer, reading->bytes, reading->offset);
-    while (reading->got == -EINTR);
-    *result = reading;
-    return 0;
-}
-
-/* The next piece of the part: it comes back from the pool, or is gone. */
-static int read_next(struct file_read **reading, const struct part *part)
-{
-    struct file_read *next = *reading;
-    void *back = NULL;
-    next->file = part->file;
-    next->offset = part->offset;
-    next->bytes = part->left < FALLBACK_CHUNK ? part->left : FALLBACK_CHUNK;
-    *reading = NULL;
-    weft_future *read = wf_to_thread_owned(read_file, next, file_read_free);
-    if (!read)
-        return -errno;
-    int rc = weft_join(read, &back);
-    *reading = back;
-    return rc;
-}
-
 /* The socket is held. */
 static int send_by_reading(weft_socket *socket, struct part *part)
 {
-    struct file_read *reading = mem_alloc(sizeof(*reading));
+    struct file_read *reading = wf_file_read_make();
     int rc = reading ? 0 : -ENOMEM;
     while (!rc && part->left) {
-        rc = read_next(&reading, part);
+        rc = wf_file_read_next(&reading, part->file, part->offset, part->left);
         if (rc || reading->got <= 0) {
             rc = rc ? rc : (int)reading->got;
             break;
@@ -108,7 +65,7 @@ static int send_by_reading(weft_socket *socket, struct part *part)
             part_advance(part, bytes);
     }
     if (reading)
-        file_read_free(reading);
+        wf_file_read_free(reading);
     return rc;
 }
 

@@ -234,8 +234,10 @@ int wf_socket_wait(const struct socket_caller *caller, weft_socket *socket, enum
         .side = side,
     };
     int rc = wf_source_watch(&socket->source, &caller->loop->poller, side, &waiting.entry);
-    if (unlikely(rc))
-        return rc;
+    if (unlikely(rc)) /* TRAN-13 */
+        return rc == -EEXIST ? weft_fail(WEFT_ERUNTIME, "descriptor %d is used by a transport",
+                                         socket->source.fd)
+                             : rc;
     socket->users++;
     wf_park(caller->loop, caller->task, &waiting.wait);
     bool closed = socket->closed;

@@ -25,8 +25,9 @@
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/resident.h"
 
-#define READS_MAX  4
-#define READ_BYTES ((size_t)64 * 1024)
+#define READS_MAX     4
+#define SENDFILE_MOST ((size_t)4 * 1024 * 1024) /* in one call: then others have a turn */
+#define READ_BYTES    ((size_t)64 * 1024)
 
 struct socket_transport {
     struct weft_transport base;
@@ -44,7 +45,6 @@ struct socket_transport {
     int lost_code;          /* for connection_lost */
     weft_error *lost_error; /* owned, may be NULL */
     weft_future *waiter;    /* of connection_made; owned, may be NULL */
-    weft_future *file_wait; /* a sendfile waits: for an empty buffer, or for room; borrowed */
     struct resident resident;
     struct socket_group *group;
     struct socket_transport *prev, *next; /* in the group */
@@ -111,16 +111,6 @@ static void stop_writing(struct socket_transport *s)
         s->write_pending = false;
 }
 
-/* A sendfile that waits goes on, and looks. */
-static void wake_sendfile(struct socket_transport *s)
-{
-    weft_future *wait = s->file_wait;
-
-    s->file_wait = NULL;
-    if (wait)
-        (void)wf_future_succeed(wait, NULL);
-}
-
 /* connection_lost is to be called (T4). */
 static void lose(struct socket_transport *s, int code, weft_error *error)
 {
@@ -131,7 +121,7 @@ static void lose(struct socket_transport *s, int code, weft_error *error)
     write_buffer_clear(&s->buffer);
     s->lost_code = code;
     s->lost_error = weft_error_ref(error);
-    wake_sendfile(s);
+    wf_transport_wake_sendfile(&s->base);
     step_soon(s);
 }
 
@@ -320,7 +310,7 @@ static void write_run(struct runnable *r, struct weft_loop *loop)
         watch_write(s);
         return;
     }
-    wake_sendfile(s);
+    wf_transport_wake_sendfile(&s->base);
     if (s->base.closing)
         lose(s, 0, NULL);
     else if (s->base.eof)
@@ -394,6 +384,39 @@ static void socket_close(weft_transport *transport)
         lose(s, 0, NULL);
 }
 
+/* In a task: after the buffer, straight from the file (TRAN-15). */
+static int socket_sendfile(weft_transport *transport, int fd, off_t offset, size_t count,
+                           size_t *sent)
+{
+    struct socket_transport *s = socket_of(transport);
+    int rc = 0;
+
+    while (!rc && write_buffer_size(&s->buffer))
+        rc = wf_transport_sendfile_wait(&s->base);
+    while (!rc && count) {
+        ssize_t n = wf_source_sendfile(&s->source, fd, &offset,
+                                       count < SENDFILE_MOST ? count : SENDFILE_MOST);
+        if (n == 0)
+            return 0;
+        if (n > 0) {
+            *sent += (size_t)n;
+            count -= (size_t)n;
+            rc = weft_yield(); /* others have a turn */
+        } else if (n == -EAGAIN) {
+            watch_write(s);
+            rc = wf_transport_sendfile_wait(&s->base);
+        } else if (*sent == 0 && !wf_is_connection_error((int)n)) {
+            return WEFT_ESENDFILE;
+        } else {
+            wf_transport_fatal(&s->base, (int)n, "sending a file to");
+            return (int)n;
+        }
+        if (!rc && s->losing)
+            rc = wf_transport_sendfile_wait(&s->base);
+    }
+    return rc;
+}
+
 static size_t socket_buffered(const weft_transport *transport)
 {
     return write_buffer_size(&socket_of(transport)->buffer);
@@ -424,6 +447,7 @@ static const struct transport_ops socket_ops = {
     .resume_reading = socket_resume_reading,
     .buffered = socket_buffered,
     .extra_info = socket_extra_info,
+    .sendfile = socket_sendfile,
     .free = socket_free,
     .what = "socket",
 };
@@ -495,7 +519,6 @@ static void socket_gone(struct resident *resident, struct weft_loop *loop)
     (void)loop;
     s->gone = true;
     s->losing = true;
-    wake_sendfile(s);
     close_socket(s);
     group_leave(s);
     /* Neither is in a queue: those were dropped, and the poller has told nobody of the others. */

@@ -119,6 +119,7 @@ void wf_transport_lost(weft_transport *transport, int code, weft_error *error)
     weft_protocol *protocol = transport->protocol;
 
     transport->closing = transport->lost = true;
+    wf_transport_wake_sendfile(transport);
     if (!protocol->ops->connection_lost)
         return;
     transport_enter(transport);
@@ -149,6 +150,7 @@ void wf_transport_resume_writing(weft_transport *transport)
     weft_protocol *protocol = transport->protocol;
 
     transport->paused = false;
+    wf_transport_wake_sendfile(transport);
     if (protocol->ops->resume_writing)
         protocol->ops->resume_writing(protocol);
 }

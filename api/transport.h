@@ -44,8 +44,10 @@ struct transport_ops {
     const void *(*extra_info)(const weft_transport *transport,
                               const char *name); /* NULL: unknown */
     void (*free)(weft_transport *transport);     /* the last reference is gone; it is closed */
-    /* NULL: reads and writes. Otherwise as weft_transport_sendfile(). */
-    ssize_t (*sendfile)(weft_transport *transport, int fd, off_t offset, size_t count);
+    /* NULL: reads and writes. In a task, with `sending_file` set: sends so many bytes from there on, or
+     * to the end of the file, by the system, after all that is buffered. *sent is counted up, also
+     * before an error. 0; WEFT_ESENDFILE: the system cannot do that, and nothing was sent; or an error. */
+    int (*sendfile)(weft_transport *transport, int fd, off_t offset, size_t count, size_t *sent);
     const char *what; /* such as "socket", for people */
 };
 
@@ -60,9 +62,10 @@ struct weft_transport {
     bool reading; /* not paused by the user */
     bool eof;     /* write_eof was called */
     bool paused;  /* pause_writing was called */
-    bool sending_file;
+    bool sending_file; /* a sendfile runs: writes are refused */
     uint8_t writes_after_close;
-    size_t high, low; /* marks, in bytes */
+    size_t high, low;       /* marks, in bytes */
+    weft_future *file_wait; /* a sendfile waits, for room or for the end; borrowed from it */
 };
 
 /* An open transport, reading, with two references: the caller's and the loop's. */
@@ -125,7 +128,11 @@ static inline void transport_shrank(weft_transport *transport, size_t buffered)
         wf_transport_resume_writing(transport);
 }
 
-/* By reading and writing; see transport_sendfile.c. Arguments were checked. */
-ssize_t wf_transport_sendfile_copy(weft_transport *transport, int fd, off_t offset, ssize_t count);
+/* A sendfile that waits looks again. */
+void wf_transport_wake_sendfile(weft_transport *transport);
+
+/* The task of a sendfile waits for that. 0; WEFT_ECANCELLED; -ENOMEM; or, when the transport is closed
+ * meanwhile, a connection's error. */
+int wf_transport_sendfile_wait(weft_transport *transport);
 
 #endif
