@@ -228,7 +228,8 @@ bool wf_child_destroy(const struct child *child)
     int code, rc = wf_child_reap(child, &code);
     if (rc)
         return true;
-    (void)wf_child_signal(child, SIGKILL);
+    if (wf_child_signal(child, SIGKILL)) /* it has become another user's: it is left to itself */
+        return false;
     while (sys_poll_readable(child->pidfd, GONE_WITHIN_MS) == -EINTR)
         continue;
     return wf_child_reap(child, &code) != 0;
