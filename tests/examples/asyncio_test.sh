@@ -13,11 +13,11 @@ passed=0
 failed=0
 tried=' '
 
-# prints NAME: the example prints what stands on standard input, and succeeds.
+# prints NAME ARGUMENT...: the example prints what stands on standard input, and succeeds.
 prints() {
     local want got
     want=$(cat)
-    got=$(WEFT_CLOCK=virtual "${programs[$1]}" 2>&1) || got="$got
+    got=$(WEFT_CLOCK=virtual "${programs[$1]}" "${@:2}" 2>&1) || got="$got
 exit status $?"
     tried="$tried$1 "
     if [ "$got" = "$want" ]; then
@@ -108,6 +108,31 @@ one
 two
 three
 3 s
+END
+prints run_cmd 'echo out; echo err >&2; exit 3' <<'END'
+['echo out; echo err >&2; exit 3' exited with 3]
+[stdout]
+out
+[stderr]
+err
+END
+prints run_cmd 'read x </dev/null; kill $$' <<'END'
+['read x </dev/null; kill $$' exited with -15]
+END
+prints run_cmd true true true <<'END'
+['true' exited with 0]
+['true' exited with 0]
+['true' exited with 0]
+END
+prints read_line date -u -d @0 +%F <<'END'
+it says: 1970-01-01
+END
+prints read_line no-such-program <<'END'
+no-such-program: No such file or directory
+exit status 1
+END
+prints files <<'END'
+written and read beside the loop
 END
 prints runner <<'END'
 background: 1
