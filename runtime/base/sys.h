@@ -102,9 +102,11 @@ static inline int sys_epoll_create(void)
     return fd < 0 ? SYS_FAILED(errno) : fd;
 }
 
+/* What is in can always be taken out: that does not fail in tests either. */
 static inline int sys_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event)
 {
-    SYS_FAIL_IF(FAULT_EPOLL_CTL);
+    if (op != EPOLL_CTL_DEL)
+        SYS_FAIL_IF(FAULT_EPOLL_CTL);
     return epoll_ctl(epoll_fd, op, fd, event) ? SYS_FAILED(errno) : 0;
 }
 
