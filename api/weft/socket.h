@@ -150,6 +150,19 @@ WEFT_API ssize_t weft_sock_sendto(weft_socket *socket, const void *buffer, size_
 WEFT_API int weft_sock_connect(weft_socket *socket, const weft_address *address);
 
 /**
+ * weft_sock_connect_host - connect to the first address of a name
+ * @socket: its family and type limit the look-up
+ * @host:   a name or numeric address
+ * @port:   as in weft_getaddrinfo()
+ *
+ * Context:      a task of the socket's loop
+ * Cancellation: as weft_sock_connect()
+ * Return:       as weft_sock_connect(), and as weft_getaddrinfo(); -EADDRNOTAVAIL: no address
+ * asyncio:      loop.sock_connect(sock, (host, port))
+ */
+WEFT_API int weft_sock_connect_host(weft_socket *socket, const char *host, const char *port);
+
+/**
  * weft_sock_accept - take the next connection of a listening socket
  * @ret_socket:  the new socket, owned by the caller, registered nowhere yet
  * @ret_address: the peer's; may be NULL

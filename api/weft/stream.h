@@ -207,14 +207,16 @@ WEFT_API int weft_stream_start_tls(weft_stream_writer *writer, weft_ssl_context 
 
 /* Options of weft_open_connection() and weft_open_unix_connection(): all zero is asyncio's default. */
 typedef struct weft_connection_options {
-    size_t limit;      /* of the reader, in bytes; 0: WEFT_STREAM_LIMIT */
-    int family;        /* AF_INET, AF_INET6; 0: any */
-    int proto, flags;  /* for getaddrinfo */
-    weft_socket *sock; /* instead of an address: connected; owned by the call if it succeeds */
+    size_t limit;     /* of the reader, in bytes; 0: WEFT_STREAM_LIMIT */
+    int family;       /* AF_INET, AF_INET6; 0: any */
+    int proto, flags; /* for getaddrinfo */
+    /* Instead of an address: connected. Owned by the call if it succeeds; it is closed, too, when the
+     * call is cancelled or TLS fails. */
+    weft_socket *sock;
     const char *local_host, *local_port; /* bound to before connecting; NULL: not */
     double happy_eyeballs_delay;         /* seconds; 0: one address after the other */
-    int interleave;                      /* 0: the default */
-    bool all_errors;                     /* fails with a group of every attempt's error */
+    int interleave; /* so many of the first family, then they alternate; 0: the default; < 0: no reordering */
+    bool all_errors; /* fails with a group of every attempt's error */
     weft_ssl_context *ssl;
     const char *server_hostname;                        /* NULL: the host; "": no check */
     double ssl_handshake_timeout, ssl_shutdown_timeout; /* seconds; 0: the default */

@@ -6,6 +6,7 @@
 
 #include <weft/address.h>
 #include <weft/base.h>
+#include <weft/connect.h>
 #include <weft/context.h>
 #include <weft/dns.h>
 #include <weft/error.h>
