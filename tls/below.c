@@ -5,9 +5,9 @@
 
 #include "tls/connection.h"
 
-#define IN_KEEP  ((size_t)4096)       /* memory that an idle connection keeps */
-#define IN_FIRST ((size_t)8 * 1024)   /* enough for a handshake's part */
-#define IN_LARGE ((size_t)128 * 1024) /* where much comes: so much in one read */
+#define IN_KEEP  ((size_t)4096)      /* memory that an idle connection keeps */
+#define IN_FIRST ((size_t)8 * 1024)  /* enough for a handshake's part */
+#define IN_LARGE ((size_t)64 * 1024) /* where much comes: so much in one read */
 
 static struct tls *tls_below(weft_protocol *below)
 {
@@ -115,9 +115,14 @@ static void below_dropped(weft_protocol *below)
 {
     struct tls *tls = tls_below(below);
 
+    bool refused = tls->shaken && !tls->made; /* nobody's business any more */
+
     wf_tls_end(tls);
     wf_tls_shaken(tls, WEFT_ELOOPCLOSED, NULL);
-    wf_transport_dropped(&tls->transport);
+    if (refused)
+        tls->transport.lost = true;
+    else
+        wf_transport_dropped(&tls->transport);
     tls_release(tls);
 }
 

@@ -397,8 +397,9 @@ START_SIM(extra_info)
     return 0;
 }
 
-/* The loop is closed while connections are shaken, open and half closed: the protocols are told so. */
-static struct end dropped[6];
+/* The loop is closed while connections are shaken, open and half closed: the protocols are told so, but
+ * for one whose handshake has failed already. */
+static struct end dropped[7];
 static struct trust dropped_trust;
 
 COROUTINE(leave_all_open)
@@ -408,7 +409,12 @@ COROUTINE(leave_all_open)
     weft_transport_pause_reading(dropped[3].tls);
     weft_transport_close(dropped[2].tls);
     ends_open(&dropped[4], &dropped[5], &dropped_trust);
+    int fds[2];
+    unix_pair(fds);
+    end_open(&dropped[6], fds[0], dropped_trust.client_context, &client_wrap);
     sim_pass(1);
+    weft_transport_abort(dropped[6].tls);
+    close(fds[1]);
     return 0;
 }
 
@@ -416,10 +422,10 @@ START_TEST(the_loop_is_closed)
 {
     dropped_trust = trust_make();
     ck_assert_int_eq(sim_run(leave_all_open, NULL), 0);
-    for (int i = 0; i < 6; i++) {
-        ck_assert_int_eq(dropped[i].probe.dropped, 1);
+    for (int i = 0; i < 7; i++) {
+        ck_assert_int_eq(dropped[i].probe.dropped, i < 6);
         ck_assert_int_eq(dropped[i].probe.lost, 0);
-        ck_assert_int_eq(dropped[i].code, i < 4 ? 0 : WEFT_ELOOPCLOSED);
+        ck_assert_int_eq(dropped[i].code, i < 4 ? 0 : i < 6 ? WEFT_ELOOPCLOSED : -ECONNABORTED);
         end_free(&dropped[i]);
     }
     trust_free(&dropped_trust);

@@ -72,6 +72,8 @@ static inline void end_open(struct end *end, int fd, weft_ssl_context *context,
 /* Waits until the lower transport is gone and everything about it was told. */
 static inline void end_await(struct end *end)
 {
+    if (end->probe.made)
+        probe_await(&end->probe, end->probe.lost);
     while (!end->tls->lost)
         ck_assert_int_eq(weft_sleep(0), 0);
 }
