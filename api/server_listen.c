@@ -88,6 +88,12 @@ static int set_option(int fd, int level, int option)
     return sys_setsockopt(fd, level, option, &on, sizeof(on));
 }
 
+static int share_port(int fd)
+{
+    int rc = set_option(fd, SOL_SOCKET, SO_REUSEPORT);
+    return rc ? weft_fail(rc == -ENOPROTOOPT ? -EINVAL : rc, "the system has no SO_REUSEPORT") : 0;
+}
+
 /* What is set before the socket is bound (SRVR-14, SRVR-15, SRVR-18). */
 static int set_options(int fd, const weft_addrinfo *info, const weft_server_options *options,
                        bool shared_port)
@@ -95,8 +101,8 @@ static int set_options(int fd, const weft_addrinfo *info, const weft_server_opti
     int rc = 0;
     if (!options->no_reuse_address)
         rc = set_option(fd, SOL_SOCKET, SO_REUSEADDR);
-    if (!rc && shared_port && (rc = set_option(fd, SOL_SOCKET, SO_REUSEPORT)))
-        return weft_fail(rc == -ENOPROTOOPT ? -EINVAL : rc, "the system has no SO_REUSEPORT");
+    if (!rc && shared_port)
+        rc = share_port(fd);
     if (!rc && options->keep_alive)
         rc = set_option(fd, SOL_SOCKET, SO_KEEPALIVE);
     if (!rc && info->family == AF_INET6)
@@ -117,6 +123,24 @@ static bool is_unsupported(int code)
     return code == -EAFNOSUPPORT || code == -EPROTONOSUPPORT || code == -ESOCKTNOSUPPORT;
 }
 
+/*
+ * Binds a socket whose port the server's other parts share. The first of them does so as if it were
+ * alone: a port that somebody else has is an error, even if that one would share it. From then on it
+ * shares the port; the system looks at what each socket says at that time.
+ */
+static int bind_socket(int fd, const weft_addrinfo *info, const weft_server_options *options,
+                       bool several, bool first)
+{
+    bool alone = first && !options->reuse_port;
+    int rc = set_options(fd, info, options, (several && !alone) || options->reuse_port);
+    if (rc)
+        return rc;
+    rc = sys_bind(fd, &info->address.any, info->address.bytes);
+    if (rc)
+        return rc == -EADDRNOTAVAIL ? rc : fail_bind(rc, &info->address);
+    return several && alone ? share_port(fd) : 0;
+}
+
 /* A listener of the part on an address, whose port is filled in when it was 0. 1; 0: the address
  * cannot be had on this machine (SRVR-17); or an error. */
 static int bind_one(struct server_part *part, weft_addrinfo *info,
@@ -126,9 +150,8 @@ static int bind_one(struct server_part *part, weft_addrinfo *info,
     int fd = sys_socket(info->family, info->type, info->proto);
     if (fd < 0)
         return is_unsupported(fd) ? 0 : fd;
-    int rc = set_options(fd, info, options, several || options->reuse_port);
-    if (!rc && (rc = sys_bind(fd, &info->address.any, info->address.bytes)) && rc != -EADDRNOTAVAIL)
-        rc = fail_bind(rc, &info->address);
+    bool first = part == &part->server->parts[0];
+    int rc = bind_socket(fd, info, options, several, first);
     if (!rc && several && weft_address_port(&info->address) == 0) {
         info->address.bytes = sizeof(info->address.storage);
         rc = sys_getsockname(fd, &info->address.any, &info->address.bytes);

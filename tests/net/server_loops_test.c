@@ -54,10 +54,29 @@ START_PAIR(every_loop_serves)
     return 0;
 }
 
+/* The loops of one server share its port with each other, and with nobody else: not even with another
+ * server of the same kind. */
+START_PAIR(port_is_taken)
+{
+    weft_server *server = serve(serve_index, NULL, &all_loops), *other;
+    weft_address address = server_address(server);
+    char port[16];
+    snprintf(port, sizeof(port), "%d", weft_address_port(&address));
+    ck_assert_int_eq(weft_start_server(serve_index, NULL, "127.0.0.1", port, &all_loops, &other),
+                     -EADDRINUSE);
+    ck_assert_int_eq(weft_start_server(serve_index, NULL, "127.0.0.1", port, NULL, &other),
+                     -EADDRINUSE);
+    weft_server_close(server);
+    ck_assert_int_eq(weft_server_wait_closed(server), 0);
+    weft_server_unref(server);
+    return 0;
+}
+
 int main(void)
 {
     const TTest *const tests[] = {
         every_loop_serves,
+        port_is_taken,
     };
     Suite *suite = suite_create("server_loops");
     TCase *tcase = tcase_create("loops");
