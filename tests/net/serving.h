@@ -5,6 +5,7 @@
 #define WEFT_TESTS_NET_SERVING_H
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -80,6 +81,15 @@ __attribute__((unused)) static weft_socket *client_of(const weft_server *server)
     int rc = try_connect(&address, &socket);
     ck_assert_msg(rc == 0, "%s: %s", weft_error_name(rc), sim_said());
     return socket;
+}
+
+/* A connection that is made without a turn of the loop: a descriptor. */
+__attribute__((unused)) static int connect_at_once(const weft_address *address)
+{
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(connect(fd, &address->any, address->bytes), 0);
+    return fd;
 }
 
 /* Sends a text, and gets it back. */
