@@ -52,14 +52,13 @@ static bool find(const struct weft_stream_reader *reader, const struct iovec *se
 }
 
 /*
- * Waits until a separator is there; longest is the length of the longest. 0; WEFT_EINCOMPLETEREAD or
- * WEFT_ELIMITOVERRUN (RDER-14, RDER-15), which the caller turns into an error; another error.
+ * Waits until a separator is there; longest is the length of the longest, and none begins before
+ * offset. 0; WEFT_EINCOMPLETEREAD or WEFT_ELIMITOVERRUN (RDER-14, RDER-15), which the caller turns
+ * into an error; another error.
  */
 static int wait_for_match(struct weft_stream_reader *reader, const struct iovec *separators,
-                          int count, size_t longest, struct match *match)
+                          int count, size_t longest, size_t offset, struct match *match)
 {
-    size_t offset = 0; /* nothing that begins before it is a separator */
-
     *match = (struct match){0, 0};
     for (;;) {
         size_t bytes = buffer_bytes(&reader->buffer);
@@ -102,7 +101,7 @@ ssize_t weft_stream_readuntil_any(weft_stream_reader *reader, const struct iovec
     }
     int rc = reader_begin(reader);
     if (likely(!rc))
-        rc = wait_for_match(reader, separators, count, longest, &match);
+        rc = wait_for_match(reader, separators, count, longest, 0, &match);
     if (likely(!rc))
         return reader_hand_out(reader, match.end, ret_data);
     if (rc == WEFT_EINCOMPLETEREAD)
@@ -119,16 +118,14 @@ ssize_t weft_stream_readuntil(weft_stream_reader *reader, const void *separator,
     return weft_stream_readuntil_any(reader, &one, 1, ret_data);
 }
 
-ssize_t weft_stream_readline(weft_stream_reader *reader, char **ret_line)
+/* There is no newline in the first `offset` bytes; or there is one, but too late. */
+static __attribute__((noinline)) ssize_t readline_slow(struct weft_stream_reader *reader,
+                                                       size_t offset, char **ret_line)
 {
     const struct iovec separator = {(void *)(uintptr_t) "\n", 1};
     struct match match;
 
-    if (unlikely(!ret_line))
-        return -EINVAL;
-    int rc = reader_begin(reader);
-    if (likely(!rc))
-        rc = wait_for_match(reader, &separator, 1, 1, &match);
+    int rc = wait_for_match(reader, &separator, 1, 1, offset, &match);
     if (likely(!rc))
         return reader_hand_out(reader, match.end, ret_line);
     if (rc == WEFT_EINCOMPLETEREAD) /* RDER-09: what is left */
@@ -139,4 +136,24 @@ ssize_t weft_stream_readline(weft_stream_reader *reader, char **ret_line)
     wf_buffer_drop(&reader->buffer, match.end ? match.end : buffer_bytes(&reader->buffer));
     reader_took(reader);
     return weft_fail(-EINVAL, "%s", overrun_text(&match));
+}
+
+ssize_t weft_stream_readline(weft_stream_reader *reader, char **ret_line)
+{
+    if (unlikely(!ret_line))
+        return -EINVAL;
+    int rc = reader_begin(reader);
+    if (unlikely(rc))
+        return rc;
+    size_t bytes = buffer_bytes(&reader->buffer);
+    if (unlikely(!bytes))
+        return readline_slow(reader, 0, ret_line);
+    const char *data = buffer_data(&reader->buffer);
+    const char *newline = memchr(data, '\n', bytes);
+    if (unlikely(!newline))
+        return readline_slow(reader, bytes, ret_line);
+    size_t before = (size_t)(newline - data);
+    if (unlikely(before > reader->limit))
+        return readline_slow(reader, 0, ret_line);
+    return reader_hand_out(reader, before + 1, ret_line);
 }

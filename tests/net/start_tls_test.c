@@ -16,6 +16,10 @@ struct fake_tls {
     int refuse;            /* a positive errno */
 };
 
+/* What the lower transport calls from then on. */
+static const weft_protocol_ops between_ops = {.connection_made = NULL};
+static weft_protocol between = {&between_ops};
+
 static weft_transport *fake_wrap(weft_ssl_context *context, weft_transport *lower,
                                  weft_protocol *protocol, const struct ssl_wrap *wrap)
 {
@@ -27,6 +31,7 @@ static weft_transport *fake_wrap(weft_ssl_context *context, weft_transport *lowe
     }
     tls->asked = *wrap;
     tls->lower = weft_transport_ref(lower);
+    (void)weft_transport_set_protocol(lower, &between);
     tls->upper = fake_new(protocol);
     tls->upper->made = true; /* the protocol knows */
     tls->upper->info_name = "sslcontext";

@@ -273,7 +273,8 @@ static inline void fake_step(struct runnable *r, struct weft_loop *loop)
     }
     fake_deliver(t);
     fake_pass_on(t);
-    if (!t->losing)
+    if (!t->losing ||
+        t->queued) /* closed only just now: connection_lost is not called from within */
         return;
     if (t->peer)
         t->peer->peer = NULL;
