@@ -175,8 +175,8 @@ WEFT_API int weft_cancelling(const weft_task *task);
  */
 WEFT_API int weft_uncancel(weft_task *task);
 
-/* The name, valid until it is changed or the task freed; NULL for a plain future. Loop. asyncio:
- * get_name() */
+/* The name, valid until it is changed or the task freed; NULL with errno EINVAL for a plain future, or
+ * ENOMEM when a number is first asked for. Loop. asyncio: get_name() */
 WEFT_API const char *weft_task_get_name(weft_task *task);
 
 /* Changes the name, at any time; copied. 0, -EINVAL or -ENOMEM. Loop. asyncio: set_name() */

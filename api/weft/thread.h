@@ -105,7 +105,7 @@ WEFT_API int weft_loop_set_default_executor(weft_loop *loop, weft_executor *exec
  * That holds also if there was none yet.
  *
  * Context: a task of the loop
- * Return:  0; WEFT_ECANCELLED; -EINVAL
+ * Return:  0; WEFT_ECANCELLED; -EINVAL; -ENOMEM, and it was not waited for: ask again
  * asyncio: loop.shutdown_default_executor(timeout)
  */
 WEFT_API int weft_loop_shutdown_default_executor(weft_loop *loop, double timeout);

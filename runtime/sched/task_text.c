@@ -22,14 +22,18 @@ weft_task *weft_current_task_of(weft_loop *loop)
 
 const char *weft_task_get_name(weft_task *future)
 {
-    if (!future || !future_is_task(future))
+    if (!future || !future_is_task(future)) {
+        errno = EINVAL;
         return NULL;
+    }
     struct task *task = task_of(future);
     if (!task->named) {
         char name[32];
         snprintf(name, sizeof(name), "Task-%llu", (unsigned long long)task->number);
-        if (wf_task_set_name(task, name)) /* asked for once, it is kept */
+        if (wf_task_set_name(task, name)) { /* asked for once, it is kept */
+            errno = ENOMEM;
             return NULL;
+        }
     }
     return task->name;
 }
