@@ -149,7 +149,7 @@ static int spawn(const struct child_plan *plan, pid_t *ret_pid)
     posix_spawnattr_t attributes;
     int error = posix_spawn_file_actions_init(&actions);
     if (error)
-        return -error;
+        return SYS_FAILED(error);
     error = posix_spawnattr_init(&attributes);
     if (error)
         goto destroy_actions;
@@ -161,7 +161,7 @@ static int spawn(const struct child_plan *plan, pid_t *ret_pid)
     (void)posix_spawnattr_destroy(&attributes);
 destroy_actions:
     (void)posix_spawn_file_actions_destroy(&actions);
-    return -error;
+    return error ? SYS_FAILED(error) : 0;
 }
 
 /* A child that cannot be watched is none: its number is its own until it is reaped here. */

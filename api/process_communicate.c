@@ -39,8 +39,10 @@ static int run_feed(void *arg, void **result)
             rc = weft_stream_drain(feed->writer);
         done += bytes;
     }
+    if (rc && rc != -EPIPE && rc != -ECONNRESET)
+        return rc; /* cancelled: the process may still be given more (PROC-19) */
     weft_stream_close(feed->writer);
-    return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc;
+    return 0;
 }
 
 static int run_collect(void *arg, void **result)

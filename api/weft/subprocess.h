@@ -21,6 +21,8 @@
  * SIGPIPE and SIGXFSZ as the system has them, and otherwise what this process has. Text modes, a
  * function to be called in the child, and changes of user, group or umask are not offered: a shell,
  * env(1) or setpriv(1) does these.
+ *
+ * A loop on virtual time does not wait for a process before it jumps to its next timer. Needs Linux 5.4.
  */
 #ifndef WEFT_SUBPROCESS_H
 #define WEFT_SUBPROCESS_H
@@ -136,7 +138,7 @@ typedef struct weft_process_output {
  * is no error. A second call finds empty outputs.
  *
  * Context:      a task of the process's loop
- * Cancellation: the process goes on; what was read is lost
+ * Cancellation: the process goes on, and its stdin stays open; what it wrote is the next call's
  * Return:       0; the error of reading a pipe; WEFT_ECANCELLED; WEFT_ENOTASK; -EINVAL; -ENOMEM
  * asyncio:      process.communicate(input)
  */

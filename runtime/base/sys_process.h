@@ -34,8 +34,9 @@ static inline int sys_spawn(pid_t *ret_pid, const char *program, bool search,
                             char *const *env)
 {
     SYS_FAIL_IF(FAULT_SPAWN);
-    return SYS_FAILED(
-        (search ? posix_spawnp : posix_spawn)(ret_pid, program, actions, attributes, argv, env));
+    int error =
+        (search ? posix_spawnp : posix_spawn)(ret_pid, program, actions, attributes, argv, env);
+    return error ? SYS_FAILED(error) : 0;
 }
 
 static inline int sys_pidfd_open(pid_t pid)

@@ -167,9 +167,11 @@ START_SIM(input_need_not_be_read)
 }
 END_TEST
 
+static char never_read[LARGE];
+
 COROUTINE(communicates)
 {
-    return weft_process_communicate(arg, NULL, 0, NULL);
+    return weft_process_communicate(arg, never_read, LARGE, NULL);
 }
 
 /* Cancelling communicate leaves the process running (PROC-19). */
@@ -179,11 +181,19 @@ START_SIM(cancelled_communicate_leaves_the_process)
         weft_process *process = start_shell("echo started; exec sleep infinity",
                                             pipes ? WITH(IN, OUT, ERR) : WITH(OUT));
         weft_task *task = weft_create_task(communicates, process, NULL);
-        sim_pass(5);
+        char text[128];
+        do { /* until it has begun */
+            sim_pass(1);
+            (void)weft_stream_reader_text(weft_process_stdout(process), text, sizeof(text));
+        } while (!strstr(text, " 8 bytes"));
         ck_assert_int_eq(weft_cancel(task), 1);
         ck_assert_int_eq(weft_join(task, NULL), WEFT_ECANCELLED);
         ck_assert_int_eq(weft_process_returncode(process), WEFT_PROCESS_RUNNING);
+        ck_assert(!pipes || !weft_stream_is_closing(weft_process_stdin(process)));
         ck_assert_int_eq(weft_process_kill(process), 0);
+        weft_process_output output; /* nothing of it was lost */
+        ck_assert_int_eq(weft_process_communicate(process, NULL, 0, &output), 0);
+        ck_assert_str_eq(output.stdout_data, "started\n");
         ck_assert_int_eq(ended(process), -SIGKILL);
     }
     return 0;
