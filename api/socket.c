@@ -21,6 +21,7 @@ weft_socket *wf_socket_make(int fd, int family, int type)
         return NULL;
     wf_source_init(&socket->source, fd, true,
                    type == SOCK_STREAM && (family == AF_INET || family == AF_INET6));
+    socket->source.stream = type == SOCK_STREAM;
     socket->family = family;
     socket->type = type;
     socket->users = 0;

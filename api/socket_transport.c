@@ -544,6 +544,7 @@ weft_transport *wf_socket_transport_new(struct weft_loop *loop, int fd, weft_pro
     memset(s, 0, offsetof(struct socket_transport, sockname));
     wf_transport_init(&s->base, &socket_ops, loop, protocol);
     wf_source_init(&s->source, fd, true, false);
+    s->source.stream = true;
     s->read_wait.ready = &s->read_ready;
     s->write_wait.ready = &s->write_ready;
     s->read_ready.run = read_run;

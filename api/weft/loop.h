@@ -27,11 +27,21 @@ typedef enum weft_clock {
         1, /* starts at 0; when nothing is ready it jumps to the next timer: nobody waits */
 } weft_clock;
 
+/* Through what a loop hears of its descriptors. */
+typedef enum weft_poller {
+    WEFT_POLLER_DEFAULT =
+        0, /* as WEFT_POLLER in the environment says (epoll, io_uring); else epoll */
+    WEFT_POLLER_EPOLL = 1,
+    WEFT_POLLER_IO_URING =
+        2, /* where the program is linked with weft_uring and the kernel allows it; else epoll */
+} weft_poller;
+
 /* How to make a loop; zero means the default of each. */
 typedef struct weft_loop_options {
     weft_clock clock;
     int debug;          /* > 0: on, < 0: off, 0: as WEFT_DEBUG in the environment says */
     size_t stack_bytes; /* of tasks that do not say; 0: 64 KiB */
+    weft_poller poller;
 } weft_loop_options;
 
 /**
@@ -102,6 +112,17 @@ WEFT_API int weft_loop_close(weft_loop *loop);
 
 WEFT_API int weft_loop_is_running(const weft_loop *loop); /* any thread */
 WEFT_API int weft_loop_is_closed(const weft_loop *loop);  /* any thread */
+
+/**
+ * weft_loop_poller - the poller that is in force
+ *
+ * What was asked for may be missing or refused: a loop finds that out when it first waits for a descriptor, or
+ * at the latest when this is asked.
+ *
+ * Context: loop, or any thread while it does not run
+ * Return:  "epoll" or "io_uring", static; NULL for NULL
+ */
+WEFT_API const char *weft_loop_poller(weft_loop *loop);
 
 /* Seconds on the loop's monotonic clock. Any thread. asyncio: loop.time() */
 WEFT_API double weft_loop_time(const weft_loop *loop);

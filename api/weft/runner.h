@@ -23,6 +23,7 @@ typedef struct weft_runner_options {
     weft_clock clock;        /* WEFT_CLOCK_VIRTUAL needs one loop, and makes it the default.
                                 WEFT_CLOCK=virtual in the environment asks for it too: so a test
                                 of a program that sleeps need not wait */
+    weft_poller poller;      /* of all loops; WEFT_POLLER_DEFAULT leaves it to the environment */
     int debug;               /* > 0: on, < 0: off, 0: as WEFT_DEBUG in the environment says */
     double watchdog;         /* as weft_loop_set_watchdog(), for all loops */
     double shutdown_timeout; /* seconds that close waits for pool threads; 0: 300 */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
 
 #include "runtime/base/likely.h"
 #include "runtime/base/mem.h"
@@ -28,13 +29,32 @@ static uint64_t data_of_fd(int fd, uint32_t generation)
     return (uint64_t)generation << 32 | (uint64_t)(uint32_t)fd << 1 | 1;
 }
 
-void wf_poller_init(struct poller *poller)
+/* The second poller; written before main() by who is linked in. */
+static const struct poller_ops *second;
+
+void wf_poller_provide(const struct poller_ops *ops)
 {
-    *poller = (struct poller){.epoll_fd = -1, .event_fd = -1};
+    second = ops;
 }
 
-static int poller_open(struct poller *poller)
+static void poller_reset(struct poller *poller, const struct poller_ops *ops)
 {
+    *poller = (struct poller){.epoll_fd = -1, .event_fd = -1, .ops = ops};
+}
+
+void wf_poller_init(struct poller *poller, enum poller_kind kind)
+{
+    if (kind == POLLER_DEFAULT) {
+        const char *wish = secure_getenv("WEFT_POLLER");
+        kind = wish && !strcmp(wish, "io_uring") ? POLLER_URING : POLLER_EPOLL;
+    }
+    poller_reset(poller, kind == POLLER_URING ? second : NULL);
+}
+
+int wf_poller_open(struct poller *poller)
+{
+    if (poller_is_open(poller))
+        return 0;
     int event_fd = sys_eventfd();
     if (event_fd < 0)
         return event_fd;
@@ -55,8 +75,7 @@ static int poller_open(struct poller *poller)
     return 0;
 }
 
-/* Takes the tokens out of the eventfd. */
-static void poller_take_tokens(struct poller *poller)
+void wf_poller_take_tokens(struct poller *poller)
 {
     uint64_t tokens;
     if (sys_read(poller->event_fd, &tokens, sizeof(tokens)) == (ssize_t)sizeof(tokens))
@@ -65,11 +84,13 @@ static void poller_take_tokens(struct poller *poller)
 
 void wf_poller_close(struct poller *poller)
 {
+    if (poller->extra)
+        poller->ops->close(poller);
     if (poller_is_open(poller)) {
         /* A waker may be just before its write: the number must not become another file's
          * meanwhile. */
         while (poller->tokens_due > 0) {
-            poller_take_tokens(poller);
+            wf_poller_take_tokens(poller);
             if (poller->tokens_due > 0)
                 sched_yield();
         }
@@ -77,7 +98,7 @@ void wf_poller_close(struct poller *poller)
         close(poller->event_fd);
     }
     mem_free(poller->entries, poller->entries_count * sizeof(poller->entries[0]));
-    wf_poller_init(poller);
+    poller_reset(poller, poller->ops);
 }
 
 static int poller_grow(struct poller *poller, size_t count)
@@ -122,7 +143,7 @@ int wf_poller_watch(struct poller *poller, int fd, enum poller_side side, void *
         return -EINVAL;
     if ((size_t)fd >= poller->entries_count && !sys_fd_is_open(fd))
         return -EBADF; /* no number makes the table grow, only a descriptor */
-    int rc = poller_is_open(poller) ? 0 : poller_open(poller);
+    int rc = wf_poller_open(poller);
     if (!rc)
         rc = poller_grow(poller, (size_t)fd + 1);
     if (rc)
@@ -177,37 +198,62 @@ static void poller_report(struct poller *poller, const struct epoll_event *event
         if (likely(!(events[i].data.u64 & 1)))
             wf_source_report(events[i].data.ptr, events[i].events, &news->ready);
         else if (events[i].data.u64 == POLLER_FD_WAKER)
-            poller_take_tokens(poller);
+            wf_poller_take_tokens(poller);
         else
             report_watchers(poller, &events[i], news);
     }
 }
 
-int wf_poller_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news)
+int wf_epoll_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news)
 {
     struct epoll_event events[POLLER_BATCH];
     unsigned seen = 0;
-    int n;
+    int n, reported = 0;
 
-    if (unlikely(poller->ended.first != NULL)) {
-        news->ready = poller->ended;
-        poller_take_ended(poller);
-        timeout_ns = 0;
-    }
     /* epoll goes round what is ready: a full batch may leave some out, which the next one has. */
     do {
         do
             n = sys_epoll_wait(poller->epoll_fd, events, POLLER_BATCH, seen ? 0 : timeout_ns);
         while (unlikely(n == -EINTR) && (seen || !timeout_ns)); /* a look is a look */
         poller_report(poller, events, n, news);
+        reported += n > 0 ? n : 0;
         seen += POLLER_BATCH;
     } while (n == POLLER_BATCH && seen <= poller->watched + poller->sources);
-    return n < 0 && n != -EINTR ? n : 0;
+    return n < 0 && n != -EINTR ? n : reported;
+}
+
+int wf_poller_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news)
+{
+    if (unlikely(poller->ended.first != NULL)) {
+        news->ready = poller->ended;
+        poller_take_ended(poller);
+        timeout_ns = 0;
+    }
+    int rc = poller->ops ? poller->ops->wait(poller, timeout_ns, news)
+                         : wf_epoll_wait(poller, timeout_ns, news);
+    return rc < 0 ? rc : 0;
+}
+
+int wf_epoll_add(struct poller *poller, struct source *source, uint32_t events)
+{
+    struct epoll_event event = {.events = events | EPOLLET, .data.ptr = source};
+    int rc = sys_epoll_ctl(poller->epoll_fd, source->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+                           source->fd, &event);
+    if (!rc)
+        source->events = events;
+    return rc;
+}
+
+void wf_epoll_remove(struct poller *poller, struct source *source)
+{
+    struct epoll_event event = {0};
+    /* It fails only for a descriptor that is not there, which is as good. */
+    (void)sys_epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, source->fd, &event);
 }
 
 int wf_poller_register(struct poller *poller, struct source *source, uint32_t events)
 {
-    int rc = poller_is_open(poller) ? 0 : poller_open(poller);
+    int rc = wf_poller_open(poller);
     if (!rc)
         rc = poller_grow(poller, (size_t)source->fd + 1);
     if (rc)
@@ -215,9 +261,9 @@ int wf_poller_register(struct poller *poller, struct source *source, uint32_t ev
     struct poller_entry *entry = &poller->entries[source->fd];
     if (entry->watcher[POLLER_READ] || entry->watcher[POLLER_WRITE])
         return -EBUSY;
-    struct epoll_event event = {.events = events | EPOLLET, .data.ptr = source};
     bool known = entry->source == source;
-    rc = sys_epoll_ctl(poller->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, source->fd, &event);
+    rc = poller->ops ? poller->ops->add(poller, source, events)
+                     : wf_epoll_add(poller, source, events);
     if (rc)
         return rc;
     entry->source = source;
@@ -227,11 +273,12 @@ int wf_poller_register(struct poller *poller, struct source *source, uint32_t ev
 
 void wf_poller_unregister(struct poller *poller, struct source *source)
 {
-    struct epoll_event event = {0};
     poller->entries[source->fd].source = NULL;
     poller->sources--;
-    /* It fails only for a descriptor that is not there, which is as good. */
-    (void)sys_epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, source->fd, &event);
+    if (poller->ops)
+        poller->ops->remove(poller, source);
+    else
+        wf_epoll_remove(poller, source);
 }
 
 void wf_poller_wake(struct poller *poller)

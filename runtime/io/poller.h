@@ -1,6 +1,6 @@
 /*
  * poller.h - which descriptors are ready: epoll, and an eventfd through which other threads wake a
- * sleeper.
+ * sleeper; or a second poller, which keeps both for the watchers and looks after the sources itself.
  *
  * Belongs to one loop; only poller_wake() may be called by others. Nothing is opened before the
  * first descriptor is watched: a loop without any sleeps on a futex. Watchers are level-triggered,
@@ -13,10 +13,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "runtime/base/runnable.h"
 
+struct poller;
+struct poller_news;
 struct source;
+
+/* Which poller a loop is to have; the public enum weft_poller has the same values. */
+enum poller_kind { POLLER_DEFAULT, POLLER_EPOLL, POLLER_URING };
 
 enum poller_side { POLLER_READ, POLLER_WRITE, POLLER_SIDES };
 
@@ -25,6 +31,28 @@ struct poller_entry {
     struct source *source;       /* registered: there are no watchers then */
     /* Counts who has had this number: an event for an earlier one, whose file lives on, is told nobody. */
     uint32_t generation;
+};
+
+/*
+ * What a second poller does in place of epoll; one that is linked in makes itself known by
+ * wf_poller_provide(). It falls back to the functions at the end of this header where the kernel
+ * refuses it, and says so by its name.
+ */
+struct poller_ops {
+    const char *(*name)(struct poller *poller); /* of what is in force */
+    int (*wait)(struct poller *poller, int64_t timeout_ns, struct poller_news *news);
+    /* Sees to it that the source hears of these events, and says in source->events of which it will: of
+     * those that it knows to be there already, it unblocks the side. 0, or -errno. */
+    int (*add)(struct poller *poller, struct source *source, uint32_t events);
+    void (*remove)(struct poller *poller, struct source *source);
+    /* For a source that has something `extra`. A count; 0: nothing was received ahead, the call may be
+     * made; -EAGAIN: it must not, watch; or another -errno, of the connection. */
+    ssize_t (*recv)(struct source *source, void *buffer, size_t bytes);
+    /* The same: from now on nothing is received ahead. 0; -EBUSY: something was, and is still to be read. */
+    int (*settle)(struct source *source);
+    /* A run begins, maybe in another thread than the last one. */
+    void (*begin)(struct poller *poller);
+    void (*close)(struct poller *poller); /* all sources are gone */
 };
 
 struct poller {
@@ -38,6 +66,8 @@ struct poller {
     struct runnables ended; /* of waits that ended with their source: reported by the next wait */
     /* Wakers that claimed a sleep, less tokens that were read: above 0, some are still to come. */
     int64_t tokens_due;
+    const struct poller_ops *ops; /* NULL: epoll alone. Set before anything is watched */
+    void *extra;                  /* of ops */
 };
 
 /* Called for each watcher whose descriptor is ready; twice in a wait, at times. */
@@ -50,12 +80,26 @@ struct poller_news {
     struct runnables ready; /* of sources: to be queued */
 };
 
-void wf_poller_init(struct poller *poller);
+/* On POLLER_DEFAULT, WEFT_POLLER in the environment decides (epoll, io_uring), else it is epoll. A second poller
+ * that is not linked in is silently none. */
+void wf_poller_init(struct poller *poller, enum poller_kind kind);
 void wf_poller_close(struct poller *poller);
 
 static inline bool poller_is_open(const struct poller *poller)
 {
     return poller->epoll_fd >= 0;
+}
+
+static inline const char *poller_name(struct poller *poller)
+{
+    return poller->ops ? poller->ops->name(poller) : "epoll";
+}
+
+/* The thread that calls begins to use it. */
+static inline void poller_begin(struct poller *poller)
+{
+    if (poller->extra)
+        poller->ops->begin(poller);
 }
 
 /* There is something that a poll may report. */
@@ -95,5 +139,21 @@ void wf_poller_wake(struct poller *poller);
 
 /* Calls back for every watcher and forgets them all, and every source: its waits are over, untold. */
 void wf_poller_clear(struct poller *poller, poller_found dropped, void *arg);
+
+/* ---- for a second poller ---- */
+
+/* Makes it known, before there are loops. */
+void wf_poller_provide(const struct poller_ops *ops);
+
+/* Opens epoll and the eventfd, unless they are. 0 or -errno. */
+int wf_poller_open(struct poller *poller);
+
+/* The eventfd is ready: takes the tokens out of it. */
+void wf_poller_take_tokens(struct poller *poller);
+
+/* What it does without a second poller. Waiting: how many events were reported, or -errno. */
+int wf_epoll_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news);
+int wf_epoll_add(struct poller *poller, struct source *source, uint32_t events);
+void wf_epoll_remove(struct poller *poller, struct source *source);
 
 #endif

@@ -16,7 +16,7 @@ static const uint32_t side_events[POLLER_SIDES] = {EPOLLIN | EPOLLRDHUP, EPOLLOU
 
 void wf_source_init(struct source *source, int fd, bool socket, bool tcp)
 {
-    *source = (struct source){.fd = fd, .socket = socket, .tcp = tcp};
+    *source = (struct source){.fd = fd, .socket = socket, .tcp = tcp, .stream = tcp};
 }
 
 /* Whether the side is known to block. */
@@ -40,6 +40,11 @@ ssize_t wf_source_recv(struct source *source, void *buffer, size_t bytes)
         return -EAGAIN;
     if (unlikely(fault_hit(FAULT_SHORT_RECV)) && bytes > 1)
         bytes = 1;
+    if (source->extra) {
+        n = source->poller->ops->recv(source, buffer, bytes);
+        if (n)
+            return n;
+    }
     do {
         n = likely(source->socket) ? sys_recv(source->fd, buffer, bytes)
                                    : sys_read(source->fd, buffer, bytes);
@@ -163,19 +168,23 @@ static void waits_remove(struct source_waits *waits, struct source_wait *wait)
         waits->last = wait->prev;
 }
 
-static int source_register(struct source *source, struct poller *poller, uint32_t events)
+static int source_register(struct source *source, struct poller *poller, enum poller_side side)
 {
+    uint32_t events = side_events[side];
     if (source->poller && source->poller != poller)
         return -EXDEV;
-    if (source->socket && events == side_events[POLLER_WRITE])
+    if (source->socket && events == side_events[POLLER_WRITE] && !poller->ops)
         events |= side_events[POLLER_READ];
     if (source->tcp)
         events |= EPOLLPRI;
+    bool blocked = source->blocked[side];
+    source->blocked[side] = true; /* until the poller reports it, which it does at once (S2) */
     int rc = wf_poller_register(poller, source, source->events | events);
-    if (rc)
+    if (rc) {
+        source->blocked[side] = blocked;
         return rc;
+    }
     source->poller = poller;
-    source->events |= events;
     return 0;
 }
 
@@ -184,10 +193,9 @@ int wf_source_watch(struct source *source, struct poller *poller, enum poller_si
 {
     uint32_t events = side_events[side];
     if (unlikely(source->poller != poller || (source->events & events) != events)) {
-        int rc = source_register(source, poller, events);
+        int rc = source_register(source, poller, side);
         if (rc)
             return rc;
-        source->blocked[side] = true; /* until the poller reports it, which it does at once (S2) */
     }
     poller->waiting++;
     if (unlikely(!is_blocked(source, side)))
@@ -239,6 +247,17 @@ void wf_source_report(struct source *source, uint32_t events, struct runnables *
         side_is_ready(source, POLLER_WRITE, ready);
 }
 
+void wf_source_rouse(struct source *source)
+{
+    for (int side = 0; side < POLLER_SIDES; side++) {
+        source->blocked[side] = false;
+        /* They stay counted until the next poll has reported them. */
+        end_waits(&source->waits[side], &source->poller->ended);
+    }
+    source->hung = false;
+    source->events = 0;
+}
+
 void wf_source_forget(struct source *source)
 {
     for (int side = 0; side < POLLER_SIDES; side++)
@@ -248,7 +267,7 @@ void wf_source_forget(struct source *source)
     source->events = 0;
 }
 
-int wf_source_detach(struct source *source)
+static int source_release(struct source *source)
 {
     int fd = source->fd;
     struct poller *poller = source->poller;
@@ -262,9 +281,15 @@ int wf_source_detach(struct source *source)
     return fd;
 }
 
+int wf_source_detach(struct source *source)
+{
+    int rc = source->extra ? source->poller->ops->settle(source) : 0;
+    return rc ? rc : source_release(source);
+}
+
 void wf_source_close(struct source *source)
 {
-    int fd = wf_source_detach(source);
+    int fd = source_release(source);
     if (fd >= 0)
         sys_close(fd);
 }

@@ -45,10 +45,11 @@ struct source_waits {
 struct source {
     int fd;      /* -1: closed */
     bool tcp;    /* S4; else a short count says nothing */
+    bool stream; /* a stream socket: it may be received ahead of. As tcp at first; its owner may set it */
     bool socket; /* recv and send; else read and write */
     bool hung;   /* the peer has hung up, or there is an error: a call is never in vain */
     bool blocked[POLLER_SIDES];
-    uint32_t events;       /* what the poller was told to look for; 0: not registered */
+    uint32_t events;       /* what the poller looks for; 0: it was never told, or has ceased to */
     struct poller *poller; /* with which it is registered; NULL: none */
     struct source_waits waits[POLLER_SIDES];
     void *extra; /* the poller's own */
@@ -85,14 +86,18 @@ int wf_source_watch(struct source *source, struct poller *poller, enum poller_si
 /* The wait is over: true. False if it was over already: its runnable has been queued, or will be. */
 bool wf_source_unwatch(struct source *source, enum poller_side side, struct source_wait *wait);
 
-/* Takes it out of the poller and gives the descriptor back: see S3. Waits are ended by queueing them. */
+/* Takes it out of the poller and gives the descriptor back: see S3. Waits are ended by queueing them. -EBUSY, and
+ * it stays where it is: something that was received ahead has still to be read. */
 int wf_source_detach(struct source *source);
 
-/* The same, and closes it. */
+/* The same, and closes it; what was received ahead is lost. */
 void wf_source_close(struct source *source);
 
 /* For the poller: epoll's events have come; the runnables of waits that are over go to the chain. */
 void wf_source_report(struct source *source, uint32_t events, struct runnables *ready);
+
+/* For a second poller, which looks at it no more: whoever waits tries again, and then it is added anew. */
+void wf_source_rouse(struct source *source);
 
 /* For the poller: it is closed. The waits are over, and nobody is told. */
 void wf_source_forget(struct source *source);

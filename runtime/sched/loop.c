@@ -250,6 +250,7 @@ static int run_begin(struct weft_loop *loop, struct run *run)
     wf_loop_running = loop;
     context_init_thread(&loop->context);
     wf_watchdog_begin(&run->watched, ready_for_signals ? loop : NULL);
+    poller_begin(&loop->poller);
     loop->turned = false;
     loop_attend(loop);
     return 0;
@@ -345,6 +346,11 @@ int weft_loop_is_running(const weft_loop *loop)
 int weft_loop_is_closed(const weft_loop *loop)
 {
     return !loop || loop_is_closed(loop);
+}
+
+const char *weft_loop_poller(weft_loop *loop)
+{
+    return loop ? poller_name(&loop->poller) : NULL;
 }
 
 double weft_loop_time(const weft_loop *loop)

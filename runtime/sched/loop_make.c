@@ -93,8 +93,9 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
 
     if (options && options->stack_bytes)
         class = wf_stack_class_for(options->stack_bytes);
-    if (class == STACK_CLASSES ||
-        (options && options->clock != WEFT_CLOCK_MONOTONIC && options->clock != WEFT_CLOCK_VIRTUAL))
+    if (class == STACK_CLASSES || (options && ((options->clock != WEFT_CLOCK_MONOTONIC &&
+                                                options->clock != WEFT_CLOCK_VIRTUAL) ||
+                                               (unsigned)options->poller > WEFT_POLLER_IO_URING)))
         return -EINVAL;
     struct weft_loop *loop = loop_take_memory();
     if (!loop)
@@ -136,7 +137,8 @@ int wf_loop_make(const weft_loop_options *options, struct weft_loop **ret_loop)
     loop->now_ns = loop->virtual_clock ? 0 : clock_now_ns();
     loop->external = 0;
     spin_init(&loop->spin);
-    wf_poller_init(&loop->poller);
+    /* The two enumerations have the same values. */
+    wf_poller_init(&loop->poller, options ? (enum poller_kind)options->poller : POLLER_DEFAULT);
     loop->runtime = NULL;
     pool_home_init(&loop->pool_home);
     loop->index = 0;

@@ -28,6 +28,7 @@ int weft_runner_init(weft_runner *runner, const weft_runner_options *options)
         options->max_threads < 0 || !(options->shutdown_timeout >= 0) || isnan(options->watchdog) ||
         (options->clock != WEFT_CLOCK_MONOTONIC && options->clock != WEFT_CLOCK_VIRTUAL) ||
         (options->clock == WEFT_CLOCK_VIRTUAL && options->loops > 1) ||
+        (unsigned)options->poller > WEFT_POLLER_IO_URING ||
         wf_stack_class_for(options->stack_bytes ? options->stack_bytes : 1) == STACK_CLASSES)
         return -EINVAL;
     *runner = (weft_runner){.options = *options, .state = RUNNER_NEW};
@@ -76,7 +77,8 @@ static void *loop_thread(void *arg)
 static int start_loop_locked(struct weft_runtime *rt, unsigned index)
 {
     weft_loop_options options = {.debug = rt->options.debug,
-                                 .stack_bytes = rt->options.stack_bytes};
+                                 .stack_bytes = rt->options.stack_bytes,
+                                 .poller = rt->options.poller};
     struct weft_loop *loop = NULL, *first = rt->runtime.loops[0];
 
     int rc = wf_loop_make(&options, &loop);
@@ -143,8 +145,10 @@ static int runner_make(weft_runner *runner)
         else if (loop->virtual_clock)
             rt->runtime.loops_max = 1;
     } else {
-        weft_loop_options options = {
-            .clock = o->clock, .debug = o->debug, .stack_bytes = o->stack_bytes};
+        weft_loop_options options = {.clock = o->clock,
+                                     .debug = o->debug,
+                                     .stack_bytes = o->stack_bytes,
+                                     .poller = o->poller};
         rc = wf_loop_make(&options, &loop);
     }
     if (!loop) {

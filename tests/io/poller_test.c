@@ -19,7 +19,7 @@ static int pair[2]; /* two sockets */
 
 static void open_all(void)
 {
-    wf_poller_init(&poller);
+    wf_poller_init(&poller, POLLER_DEFAULT);
     ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 }
@@ -323,7 +323,7 @@ static void life(void)
  * interrupted wait is no failure, an interrupted wake-up is made again. */
 START_TEST(life_with_faults)
 {
-    ck_assert_uint_eq(run_with_each_fault(FAULT_ALLOC, ENOMEM, life), 2);
+    ck_assert_uint_ge(run_with_each_fault(FAULT_ALLOC, ENOMEM, life), 2);
     ck_assert_uint_eq(run_with_each_fault(FAULT_EVENTFD, EMFILE, life), 1);
     ck_assert_uint_eq(run_with_each_fault(FAULT_EPOLL_CREATE, EMFILE, life), 1);
     ck_assert_uint_ge(run_with_each_fault(FAULT_EPOLL_CTL, ENOMEM, life), 3);
