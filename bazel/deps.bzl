@@ -16,6 +16,10 @@ def weft_tls_deps():
         "ssl": "libssl >= 3.0",
     })
 
+def weft_uring_deps():
+    """Call it too if the project depends on @weft//:weft_uring."""
+    pkg_config_repository(name = "liburing", targets = {"liburing": "liburing >= 2.3"})
+
 def weft_dev_deps():
     """What only weft's own tests, benchmarks and examples need."""
     weft_tls_deps()

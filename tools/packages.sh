@@ -2,7 +2,8 @@
 #
 # packages.sh - what each command of ./dev needs from Debian 12, and how it gets there.
 
-BUILD_PACKAGES=(bazel-bootstrap gcc g++ libc6-dev binutils pkg-config libjemalloc-dev)
+BUILD_PACKAGES=(bazel-bootstrap gcc g++ libc6-dev binutils pkg-config libjemalloc-dev
+    liburing-dev)
 # node-llhttp: the C sources of an HTTP parser, without a library.
 EXAMPLE_PACKAGES=(libssl-dev node-llhttp)
 BENCH_PACKAGES=(libbenchmark-dev node-llhttp wrk)

@@ -16,7 +16,7 @@ static const uint32_t side_events[POLLER_SIDES] = {EPOLLIN | EPOLLRDHUP, EPOLLOU
 
 void wf_source_init(struct source *source, int fd, bool socket, bool tcp)
 {
-    *source = (struct source){.fd = fd, .socket = socket, .tcp = tcp, .stream = tcp};
+    *source = (struct source){.fd = fd, .socket = socket, .tcp = tcp, .stream = socket && tcp};
 }
 
 /* Whether the side is known to block. */
@@ -38,13 +38,13 @@ ssize_t wf_source_recv(struct source *source, void *buffer, size_t bytes)
     ssize_t n;
     if (is_blocked(source, POLLER_READ))
         return -EAGAIN;
-    if (unlikely(fault_hit(FAULT_SHORT_RECV)) && bytes > 1)
-        bytes = 1;
     if (source->extra) {
         n = source->poller->ops->recv(source, buffer, bytes);
         if (n)
             return n;
     }
+    if (unlikely(fault_hit(FAULT_SHORT_RECV)) && bytes > 1)
+        bytes = 1;
     do {
         n = likely(source->socket) ? sys_recv(source->fd, buffer, bytes)
                                    : sys_read(source->fd, buffer, bytes);
@@ -175,7 +175,7 @@ static int source_register(struct source *source, struct poller *poller, enum po
         return -EXDEV;
     if (source->socket && events == side_events[POLLER_WRITE] && !poller->ops)
         events |= side_events[POLLER_READ];
-    if (source->tcp)
+    if (source->tcp && events & EPOLLIN)
         events |= EPOLLPRI;
     bool blocked = source->blocked[side];
     source->blocked[side] = true; /* until the poller reports it, which it does at once (S2) */

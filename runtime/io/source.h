@@ -43,9 +43,10 @@ struct source_waits {
 };
 
 struct source {
-    int fd;      /* -1: closed */
-    bool tcp;    /* S4; else a short count says nothing */
-    bool stream; /* a stream socket: it may be received ahead of. As tcp at first; its owner may set it */
+    int fd;   /* -1: closed */
+    bool tcp; /* S4; else a short count says nothing */
+    bool
+        stream; /* a stream socket: it may be received ahead of. As tcp at first; its owner may set it */
     bool socket; /* recv and send; else read and write */
     bool hung;   /* the peer has hung up, or there is an error: a call is never in vain */
     bool blocked[POLLER_SIDES];

@@ -224,7 +224,7 @@ START_TEST(forgotten)
 {
     struct scene scene;
     struct poller second;
-    wf_poller_init(&second);
+    wf_poller_init(&second, POLLER_DEFAULT);
     scene_open(&scene);
     watch(&scene, POLLER_READ);
     ck_assert_int_eq(wf_source_watch(&scene.source, &second, POLLER_READ, &scene.wait), -EXDEV);
@@ -261,7 +261,7 @@ END_TEST
 static void faulty(void)
 {
     struct scene scene;
-    wf_poller_init(&poller);
+    wf_poller_init(&poller, POLLER_DEFAULT);
     scene_open(&scene);
     int rc = wf_source_watch(&scene.source, &poller, POLLER_READ, &scene.wait);
     if (rc) { /* nothing is watched, and it can be tried again */
@@ -287,7 +287,7 @@ END_TEST
 
 static void init(void)
 {
-    wf_poller_init(&poller);
+    wf_poller_init(&poller, POLLER_DEFAULT);
 }
 
 int main(void)

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,13 @@ static inline int count_entries(const char *path)
 static inline int count_descriptors(void)
 {
     return count_entries("/proc/self/fd");
+}
+
+/* How many descriptors a loop's poller has open, once it has any: the suites run on both of them. */
+static inline int poller_descriptors(void)
+{
+    const char *poller = getenv("WEFT_POLLER");
+    return poller && !strcmp(poller, "io_uring") ? 3 : 2;
 }
 
 /* One run, in a process of its own: how many calls of the site it made. */

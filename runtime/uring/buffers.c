@@ -1,0 +1,115 @@
+/*
+ * buffers.c - the buffers that the kernel receives into (see buffers.h).
+ *
+ *     one mapping:  [ buffer ring | pieces | buffer 0 | buffer 1 | ... ]
+ */
+#include "runtime/uring/buffers.h"
+
+#include <string.h>
+
+#include "runtime/base/likely.h"
+#include "runtime/base/sys.h"
+
+#define PAGE        4096u
+#define PAGES(n)    (((n) + PAGE - 1) / PAGE * PAGE)
+#define RING_BYTES  PAGES(BUFFERS_COUNT * sizeof(struct io_uring_buf))
+#define PIECE_BYTES PAGES(BUFFERS_COUNT * sizeof(struct piece))
+#define ALL_BYTES   (RING_BYTES + PIECE_BYTES + (size_t)BUFFERS_COUNT * BUFFERS_BYTES)
+
+static int buffers_make(struct buffers *buffers)
+{
+    void *base = NULL;
+    int rc = sys_map(ALL_BYTES, PROT_READ | PROT_WRITE, 0, &base);
+    if (rc)
+        return rc;
+    buffers->ring = base;
+    buffers->pieces = (void *)((char *)base + RING_BYTES);
+    buffers->memory = (char *)base + RING_BYTES + PIECE_BYTES;
+    return 0;
+}
+
+static inline void add(struct buffers *buffers, unsigned buffer, int at)
+{
+    io_uring_buf_ring_add(buffers->ring, buffers->memory + (size_t)buffer * BUFFERS_BYTES,
+                          BUFFERS_BYTES, (unsigned short)buffer,
+                          io_uring_buf_ring_mask(BUFFERS_COUNT), at);
+}
+
+int wf_buffers_open(struct buffers *buffers, struct io_uring *io)
+{
+    int rc = buffers->ring ? 0 : buffers_make(buffers);
+    if (rc)
+        return rc;
+    struct io_uring_buf_reg reg = {.ring_addr = (uintptr_t)buffers->ring,
+                                   .ring_entries = BUFFERS_COUNT,
+                                   .bgid = BUFFERS_GROUP};
+    rc = io_uring_register_buf_ring(io, &reg, 0);
+    if (rc)
+        return rc;
+    int free = 0;
+    io_uring_buf_ring_init(buffers->ring);
+    for (unsigned i = 0; i < BUFFERS_COUNT; i++)
+        if (!buffers->pieces[i].bytes)
+            add(buffers, i, free++);
+    io_uring_buf_ring_advance(buffers->ring, free);
+    return 0;
+}
+
+void wf_buffers_close(struct buffers *buffers)
+{
+    if (buffers->ring)
+        (void)sys_unmap(buffers->ring, ALL_BYTES);
+    *buffers = (struct buffers){0};
+}
+
+void wf_buffers_return(struct buffers *buffers, unsigned buffer)
+{
+    buffers->pieces[buffer].bytes = 0;
+    add(buffers, buffer, 0);
+    io_uring_buf_ring_advance(buffers->ring, 1);
+}
+
+void wf_pieces_add(struct buffers *buffers, struct pieces *pieces, unsigned buffer, uint32_t bytes)
+{
+    buffers->pieces[buffer] = (struct piece){.bytes = bytes};
+    if (pieces->count++)
+        buffers->pieces[pieces->last].next = (uint16_t)buffer;
+    else
+        pieces->first = (uint16_t)buffer;
+    pieces->last = (uint16_t)buffer;
+    pieces->bytes += bytes;
+}
+
+/* The first one's buffer goes back. */
+static inline void drop_first(struct buffers *buffers, struct pieces *pieces)
+{
+    unsigned buffer = pieces->first;
+    pieces->first = buffers->pieces[buffer].next;
+    pieces->count--;
+    wf_buffers_return(buffers, buffer);
+}
+
+size_t wf_pieces_take(struct buffers *buffers, struct pieces *pieces, void *into, size_t bytes)
+{
+    size_t taken = 0;
+    while (taken < bytes && pieces->count) {
+        struct piece *piece = &buffers->pieces[pieces->first];
+        size_t n = piece->bytes < bytes - taken ? piece->bytes : bytes - taken;
+        memcpy((char *)into + taken,
+               buffers->memory + (size_t)pieces->first * BUFFERS_BYTES + piece->offset, n);
+        taken += n;
+        piece->offset += (uint32_t)n;
+        piece->bytes -= (uint32_t)n;
+        if (likely(!piece->bytes))
+            drop_first(buffers, pieces);
+    }
+    pieces->bytes -= taken;
+    return taken;
+}
+
+void wf_pieces_drop(struct buffers *buffers, struct pieces *pieces)
+{
+    while (pieces->count)
+        drop_first(buffers, pieces);
+    pieces->bytes = 0;
+}

@@ -1,0 +1,55 @@
+/*
+ * buffers.h - the buffers that the kernel receives into, of all streams of a loop.
+ *
+ * The kernel takes one from the buffer ring when there is something to put into it, so a stream that is silent
+ * costs none. What was received stays where it is until it is read: a stream's pieces form a
+ * chain, in order. The buffers outlive a ring that is given up.
+ */
+#ifndef WEFT_RUNTIME_URING_BUFFERS_H
+#define WEFT_RUNTIME_URING_BUFFERS_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BUFFERS_GROUP 0
+#define BUFFERS_COUNT 512u /* a power of two */
+#define BUFFERS_BYTES 4096u
+
+/* What a buffer holds. */
+struct piece {
+    uint16_t next; /* in the chain; of the last one: undefined */
+    uint32_t offset;
+    uint32_t bytes; /* left to be read; 0: the kernel has the buffer */
+};
+
+/* Received, and not read yet. */
+struct pieces {
+    uint16_t first, last;
+    uint32_t count;
+    size_t bytes;
+};
+
+struct buffers {
+    struct io_uring_buf_ring *ring; /* NULL: there are none */
+    char *memory;
+    struct piece *pieces;
+};
+
+/* Makes them, if there are none, and gives those that hold nothing to the ring. 0 or -errno. */
+int wf_buffers_open(struct buffers *buffers, struct io_uring *io);
+void wf_buffers_close(struct buffers *buffers); /* after the ring */
+
+/* The kernel has put so many bytes into a buffer. */
+void wf_pieces_add(struct buffers *buffers, struct pieces *pieces, unsigned buffer, uint32_t bytes);
+
+/* Takes at most so many bytes out; how many. */
+size_t wf_pieces_take(struct buffers *buffers, struct pieces *pieces, void *into, size_t bytes);
+
+/* Gives them all back, unread. */
+void wf_pieces_drop(struct buffers *buffers, struct pieces *pieces);
+
+/* A buffer that nobody wants to read. */
+void wf_buffers_return(struct buffers *buffers, unsigned buffer);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * flow.h - a source in the ring: its operations in flight, and what was received ahead.
+ *
+ * F1  A side is in source->events exactly while an operation for it is in flight.
+ * F2  While a receive is in flight nobody else reads: what the kernel takes out of the socket comes in the order
+ *     of completions. With none in flight, and nothing left of what it brought, the reader calls the kernel itself.
+ * F3  At the end of the stream nothing is kept: who calls recv() then is told so again. An
+ *     error is kept, since the socket reports it once.
+ * F4  What is received ahead of a stream that nobody reads is bounded: a receive that has brought FLOW_HIGH bytes
+ *     is cancelled, and the next one begins when all was read and somebody waits.
+ */
+#ifndef WEFT_RUNTIME_URING_FLOW_H
+#define WEFT_RUNTIME_URING_FLOW_H
+
+#include "runtime/io/source.h"
+#include "runtime/uring/uring.h"
+
+#define FLOW_HIGH 65536u
+
+enum flow_op { FLOW_RECV, FLOW_POLL_READ, FLOW_POLL_WRITE };
+
+struct flow {
+    struct source *source; /* NULL: it was closed, only completions are awaited */
+    struct flow *prev, *next;
+    struct pieces pieces; /* received ahead */
+    int error;            /* that comes after them */
+    uint8_t armed;        /* bit n: enum flow_op n is in flight */
+    bool cancelled;       /* the receive */
+    bool polled;          /* receiving ahead does not work: only readiness is looked at */
+};
+
+/* The functions of poller_ops of these names, with a ring. */
+int wf_flow_add(struct uring *uring, struct source *source, uint32_t events);
+void wf_flow_remove(struct uring *uring, struct source *source);
+ssize_t wf_flow_recv(struct uring *uring, struct source *source, void *buffer, size_t bytes);
+
+/* Ends a receive in flight. True: it is still to complete. */
+bool wf_flow_stop(struct uring *uring, struct source *source);
+bool wf_flow_has_input(const struct source *source);
+
+/* An operation has completed. */
+void wf_flow_complete(struct uring *uring, const struct io_uring_cqe *cqe, struct runnables *ready);
+
+/* The ring is gone: nothing is in flight, and whoever waits tries again. */
+void wf_flows_rouse(struct uring *uring);
+
+#endif

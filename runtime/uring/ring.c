@@ -1,0 +1,92 @@
+/*
+ * ring.c - one io_uring (see ring.h).
+ */
+#include "runtime/uring/ring.h"
+
+#include <errno.h>
+
+#include "runtime/base/likely.h"
+#include "runtime/base/sys.h"
+
+#define RING_ENTRIES     256u
+#define RING_COMPLETIONS 4096u
+
+#define RING_FEATURES (IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_FAST_POLL)
+
+/* From the best to what every kernel with the features knows. */
+static const unsigned flag_sets[] = {
+    /* 6.1: what completes is put off until the loop asks. */
+    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+    /* 5.19: the thread is not interrupted for it. */
+    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+    0,
+};
+
+static int ring_setup(struct io_uring *io, unsigned flags)
+{
+    SYS_FAIL_IF(FAULT_URING_SETUP);
+    struct io_uring_params params = {.flags = flags | IORING_SETUP_CQSIZE,
+                                     .cq_entries = RING_COMPLETIONS};
+    int rc = io_uring_queue_init_params(RING_ENTRIES, io, &params);
+    if (rc)
+        return rc;
+    if ((params.features & RING_FEATURES) == RING_FEATURES)
+        return 0;
+    io_uring_queue_exit(io);
+    return -ENOSYS;
+}
+
+int wf_ring_open(struct ring *ring)
+{
+    int rc = -EINVAL;
+    for (size_t i = 0; rc == -EINVAL && i < sizeof(flag_sets) / sizeof(flag_sets[0]); i++)
+        rc = ring_setup(&ring->io, flag_sets[i]);
+    ring->owner = rc ? 0 : gettid();
+    return rc;
+}
+
+void wf_ring_close(struct ring *ring)
+{
+    if (ring_is_open(ring))
+        io_uring_queue_exit(&ring->io);
+    ring->owner = 0;
+}
+
+bool wf_ring_is_mine(const struct ring *ring)
+{
+    return ring->owner == gettid();
+}
+
+struct io_uring_sqe *wf_ring_entry(struct ring *ring)
+{
+    struct io_uring_sqe *entry = io_uring_get_sqe(&ring->io);
+    if (unlikely(!entry) && fault_hit(FAULT_URING_ENTER) == 0 && io_uring_submit(&ring->io) > 0)
+        entry = io_uring_get_sqe(&ring->io);
+    return entry;
+}
+
+static int ring_call(struct ring *ring, int64_t timeout_ns)
+{
+    SYS_FAIL_IF(FAULT_EPOLL_WAIT); /* of either poller */
+    SYS_FAIL_IF(FAULT_URING_ENTER);
+    if (!timeout_ns)
+        return io_uring_submit_and_get_events(&ring->io);
+    struct io_uring_cqe *first;
+    struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000,
+                                      .tv_nsec = timeout_ns % 1000000000};
+    return io_uring_submit_and_wait_timeout(&ring->io, &first, 1, timeout_ns < 0 ? NULL : &limit,
+                                            NULL);
+}
+
+int wf_ring_enter(struct ring *ring, int64_t timeout_ns)
+{
+    int rc;
+    if (!timeout_ns && !ring_has_work(ring))
+        return 0;
+    do
+        rc = ring_call(ring, timeout_ns);
+    while (unlikely(rc == -EINTR) && !timeout_ns); /* a look is a look */
+    /* Busy, again: completions have to be taken first. */
+    return rc >= 0 || rc == -ETIME || rc == -EINTR || rc == -EBUSY || rc == -EAGAIN ? 0 : rc;
+}

@@ -1,0 +1,49 @@
+/*
+ * ring.h - one io_uring: made, entered, given up.
+ *
+ * Belongs to the thread that made it, the only one that may enter it (SINGLE_ISSUER). A kernel
+ * that does not know a flag gets a ring without it.
+ */
+#ifndef WEFT_RUNTIME_URING_RING_H
+#define WEFT_RUNTIME_URING_RING_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct ring {
+    struct io_uring io;
+    pid_t owner; /* the thread that made it; 0: there is none */
+};
+
+/* 0 or -errno. */
+int wf_ring_open(struct ring *ring);
+
+/* Any thread. What is in flight ends without a word. */
+void wf_ring_close(struct ring *ring);
+
+static inline bool ring_is_open(const struct ring *ring)
+{
+    return ring->owner != 0;
+}
+
+/* Whether the calling thread may enter it. A forked child never may. */
+bool wf_ring_is_mine(const struct ring *ring);
+
+/* Room for an entry, or NULL: the kernel takes none at present. */
+struct io_uring_sqe *wf_ring_entry(struct ring *ring);
+
+/* Hands the kernel what is queued and lets it go on with what it has put off; waits for at most timeout_ns (0: not
+ * at all; < 0: no limit) until something has completed. With nothing to do and nothing to wait for it is no system call. 0,
+ * or -errno: the ring is of no use any more. */
+int wf_ring_enter(struct ring *ring, int64_t timeout_ns);
+
+/* Whether the kernel has something to do for us. */
+static inline bool ring_has_work(const struct ring *ring)
+{
+    unsigned flags = __atomic_load_n(ring->io.sq.kflags, __ATOMIC_RELAXED);
+    return io_uring_sq_ready(&ring->io) || flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+#endif

@@ -1,0 +1,202 @@
+/*
+ * uring.c - the poller on io_uring (see uring.h).
+ */
+#include "runtime/uring/uring.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "runtime/base/likely.h"
+#include "runtime/base/mem.h"
+#include "runtime/uring/flow.h"
+
+/* Looks in a row at what the kernel keeps back: it completes 20 operations at a time. */
+#define LOOKS_MAX 64
+
+/* In the thread that is to have it. What the kernel refuses now it is not asked for again. */
+static void uring_open_ring(struct uring *uring)
+{
+    uring->refused = wf_ring_open(&uring->ring) != 0;
+    /* Without buffers (5.19) the ring tells what is ready, no more. */
+    uring->receives = !uring->refused && !wf_buffers_open(&uring->buffers, &uring->ring.io);
+}
+
+/* The poller's own, with a ring or refused one; NULL: no memory. */
+static struct uring *uring_of(struct poller *poller)
+{
+    struct uring *uring = poller->extra;
+    if (likely(uring != NULL))
+        return uring;
+    uring = mem_zalloc(sizeof(*uring));
+    if (!uring)
+        return NULL;
+    poller->extra = uring;
+    uring_open_ring(uring);
+    return uring;
+}
+
+static const char *uring_name(struct poller *poller)
+{
+    const struct uring *uring = uring_of(poller);
+    return !uring || uring->refused ? "epoll" : "io_uring";
+}
+
+/* All that is in flight is forgotten (U1, U4). */
+static void uring_give_up_ring(struct uring *uring)
+{
+    wf_ring_close(&uring->ring);
+    uring->wake_polled = uring->epoll_polled = false;
+    wf_flows_rouse(uring);
+}
+
+static void uring_complete(struct poller *poller, struct uring *uring,
+                           const struct io_uring_cqe *cqe, struct runnables *ready)
+{
+    uint64_t data = io_uring_cqe_get_data64(cqe);
+    bool ended = !(cqe->flags & IORING_CQE_F_MORE);
+    if (likely(data > URING_EPOLL)) {
+        wf_flow_complete(uring, cqe, ready);
+    } else if (data == URING_WAKE) {
+        uring->wake_polled = !ended;
+        wf_poller_take_tokens(poller);
+    } else if (data == URING_EPOLL) {
+        uring->epoll_polled = !ended;
+    }
+}
+
+/* Takes what has completed. */
+static void uring_take(struct poller *poller, struct uring *uring, struct runnables *ready)
+{
+    struct io_uring *io = &uring->ring.io;
+    for (int looks = 0; looks < LOOKS_MAX; looks++) {
+        struct io_uring_cqe *cqe;
+        unsigned head, count = 0;
+        io_uring_for_each_cqe(io, head, cqe)
+        {
+            uring_complete(poller, uring, cqe, ready);
+            count++;
+        }
+        io_uring_cq_advance(io, count);
+        if (!ring_has_work(&uring->ring) || wf_ring_enter(&uring->ring, 0))
+            break;
+    }
+}
+
+static bool poll_in_ring(struct uring *uring, int fd, enum uring_data data)
+{
+    struct io_uring_sqe *entry = wf_ring_entry(&uring->ring);
+    if (!entry)
+        return false;
+    io_uring_prep_poll_multishot(entry, fd, POLLIN);
+    io_uring_sqe_set_data64(entry, data);
+    return true;
+}
+
+/* Before a sleep: what ends it beside the sources. False: it cannot be. */
+static bool uring_attend(struct poller *poller, struct uring *uring)
+{
+    if (unlikely(!uring->wake_polled))
+        uring->wake_polled = poll_in_ring(uring, poller->event_fd, URING_WAKE);
+    if (poller->watched && !uring->epoll_polled)
+        uring->epoll_polled = poll_in_ring(uring, poller->epoll_fd, URING_EPOLL);
+    return uring->wake_polled && (!poller->watched || uring->epoll_polled);
+}
+
+static int uring_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news)
+{
+    struct uring *uring = uring_of(poller);
+    if (unlikely(!uring || uring->refused))
+        return wf_epoll_wait(poller, timeout_ns, news);
+    int seen = poller->watched ? wf_epoll_wait(poller, 0, news) : 0;
+    if (seen || io_uring_cq_ready(&uring->ring.io))
+        timeout_ns = 0;
+    if (timeout_ns && !uring_attend(poller, uring))
+        timeout_ns = 0;
+    int rc = wf_ring_enter(&uring->ring, timeout_ns);
+    uring_take(poller, uring, &news->ready);
+    if (unlikely(rc)) {
+        uring_give_up_ring(uring);
+        uring->refused = true;
+    }
+    return poller->watched && timeout_ns ? wf_epoll_wait(poller, 0, news) : seen;
+}
+
+static int uring_add(struct poller *poller, struct source *source, uint32_t events)
+{
+    struct uring *uring = uring_of(poller);
+    if (!uring)
+        return -ENOMEM;
+    const struct source *known = poller->entries[source->fd].source;
+    if (known && known != source)
+        return -EEXIST; /* as epoll does */
+    return uring->refused ? wf_epoll_add(poller, source, events)
+                          : wf_flow_add(uring, source, events);
+}
+
+static void uring_remove(struct poller *poller, struct source *source)
+{
+    struct uring *uring = poller->extra;
+    if (uring->refused)
+        wf_epoll_remove(poller, source);
+    wf_flow_remove(uring, source);
+}
+
+static ssize_t uring_recv(struct source *source, void *buffer, size_t bytes)
+{
+    return wf_flow_recv(source->poller->extra, source, buffer, bytes);
+}
+
+/* Outside the look at the poller: the next one reports what ends here. */
+static void uring_take_aside(struct poller *poller, struct uring *uring)
+{
+    uint64_t ended = poller->ended.count;
+    uring_take(poller, uring, &poller->ended);
+    poller->waiting += (unsigned)(poller->ended.count - ended);
+}
+
+static void uring_begin(struct poller *poller)
+{
+    struct uring *uring = poller->extra;
+    if (uring->refused || wf_ring_is_mine(&uring->ring))
+        return;
+    uring_take_aside(poller, uring);
+    uring_give_up_ring(uring);
+    uring_open_ring(uring);
+}
+
+static int uring_settle(struct source *source)
+{
+    struct poller *poller = source->poller;
+    struct uring *uring = poller->extra;
+    uring_begin(poller); /* whoever detaches may do so between two runs */
+    while (wf_flow_stop(uring, source)) {
+        int rc = wf_ring_enter(&uring->ring, -1);
+        uring_take_aside(poller, uring);
+        if (rc) {
+            uring_give_up_ring(uring);
+            uring->refused = true;
+        }
+    }
+    return wf_flow_has_input(source) ? -EBUSY : 0;
+}
+
+static void uring_close(struct poller *poller)
+{
+    struct uring *uring = poller->extra;
+    wf_ring_close(&uring->ring);
+    wf_flows_rouse(uring);
+    wf_buffers_close(&uring->buffers);
+    mem_free(uring, sizeof(*uring));
+    poller->extra = NULL;
+}
+
+const struct poller_ops wf_uring_ops = {
+    .name = uring_name,
+    .wait = uring_wait,
+    .add = uring_add,
+    .remove = uring_remove,
+    .recv = uring_recv,
+    .settle = uring_settle,
+    .begin = uring_begin,
+    .close = uring_close,
+};
