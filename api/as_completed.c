@@ -57,15 +57,6 @@ static void wake(iteration *it, size_t count)
     wakes_send(&wakes);
 }
 
-/* The timer is not wanted any more; if its fire is queued, that follows. */
-static void timer_stop(iteration *it)
-{
-    if (!timer_is_armed(&it->timer.timer))
-        return;
-    wheel_cancel(&it->set.loop->wheel, &it->timer.timer);
-    wf_watch_set_release(&it->set);
-}
-
 static void iteration_told(struct watch_set *set, struct watch *watch)
 {
     iteration *it = iteration_of_set(set);
@@ -74,7 +65,7 @@ static void iteration_told(struct watch_set *set, struct watch *watch)
         return;
     it->done[it->ready++] = watch->future;
     if (it->ready == it->count)
-        timer_stop(it);
+        watch_set_disarm(&it->set, &it->timer);
     wake(it, 1);
 }
 
@@ -164,9 +155,8 @@ static int iteration_begin(struct weft_loop *loop, weft_future *const *futures, 
     for (size_t i = 0; i < it->count; i++)
         wf_watch_begin(&it->set, &it->watches[i], it->futures[i]);
     if (it->count && timeout < WEFT_FOREVER) {
-        watch_set_hold(&it->set);
         it->timer.fire.run = timer_fire;
-        loop_arm(loop, &it->timer.timer, clock_ns(timeout));
+        watch_set_arm(&it->set, &it->timer, clock_ns(timeout));
     }
     *ret_iteration = it;
     return 0;
@@ -263,7 +253,7 @@ void weft_as_completed_end(weft_as_completed *iter)
     iter->state_ = NULL;
     it->ended = true;
     it->left = 0;
-    timer_stop(it);
+    watch_set_disarm(&it->set, &it->timer);
     stop_watches(it);
     wake(it, it->count);
     wf_watch_set_release(&it->set);

@@ -45,15 +45,6 @@ static void many_release(struct many *many)
     task_unpark(many->set.loop, many->task);
 }
 
-/* The rest of a timer that is not wanted any more, if there is any: its fire, queued, follows. */
-static void timer_stop(struct many *many)
-{
-    if (!timer_is_armed(&many->timer.timer))
-        return;
-    wheel_cancel(&many->set.loop->wheel, &many->timer.timer);
-    wf_watch_set_release(&many->set);
-}
-
 static void timer_fire(struct runnable *r, struct weft_loop *loop)
 {
     struct many *many = container_of(r, struct many, timer.fire);
@@ -78,7 +69,7 @@ static void many_told(struct watch_set *set, struct watch *watch)
 
     many->left--;
     if (many->task && is_enough(many, watch->future)) {
-        timer_stop(many);
+        watch_set_disarm(&many->set, &many->timer);
         many_release(many);
     }
 }
@@ -103,7 +94,7 @@ static const struct watch_set_ops many_set_ops = {many_told, NULL, many_over, ma
 static void many_leave(struct many *many)
 {
     many->task = NULL;
-    timer_stop(many);
+    watch_set_disarm(&many->set, &many->timer);
     for (size_t i = 0; i < many->count && many->left; i++) {
         if (wf_watch_stop(&many->watches[i]))
             many->left--;
@@ -177,10 +168,8 @@ static int wait_many(struct many *many, weft_future **futures, double timeout, s
     struct weft_loop *loop = many->set.loop;
     struct task *task = many->task;
 
-    if (timeout < WEFT_FOREVER) {
-        watch_set_hold(&many->set);
-        loop_arm(loop, &many->timer.timer, clock_ns(timeout));
-    }
+    if (timeout < WEFT_FOREVER)
+        watch_set_arm(&many->set, &many->timer, clock_ns(timeout));
     for (size_t i = 0; i < many->count; i++)
         wf_watch_begin(&many->set, &many->watches[i], many->futures[i]);
     wf_park(loop, task, &many->wait);

@@ -88,6 +88,23 @@ static inline size_t watch_set_holders(const struct watch_set *set)
 /* One holder less; over() with the last. */
 void wf_watch_set_release(struct watch_set *set);
 
+/* A timer that is a holder of the set, which its `fire` gives back: it goes off so long from now. */
+static inline void watch_set_arm(struct watch_set *set, struct loop_timer *timer,
+                                 int64_t timeout_ns)
+{
+    watch_set_hold(set);
+    loop_arm(set->loop, &timer->timer, timeout_ns);
+}
+
+/* It is not wanted any more; if its fire is queued, that follows. */
+static inline void watch_set_disarm(struct watch_set *set, struct loop_timer *timer)
+{
+    if (!timer_is_armed(&timer->timer))
+        return;
+    wheel_cancel(&set->loop->wheel, &timer->timer);
+    wf_watch_set_release(set);
+}
+
 void wf_watch_set_list(struct watch_set *set);
 void wf_watch_set_unlist(struct watch_set *set); /* nothing if it is not listed */
 
