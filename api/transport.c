@@ -101,6 +101,16 @@ void wf_transport_protocol_failed(weft_transport *transport, int code, const cha
     weft_error_unref(error);
 }
 
+void wf_transport_enter(weft_transport *transport)
+{
+    transport_enter(transport);
+}
+
+void wf_transport_leave(weft_transport *transport)
+{
+    transport_leave(transport);
+}
+
 void wf_transport_made(weft_transport *transport)
 {
     weft_protocol *protocol = transport->protocol;

@@ -15,6 +15,7 @@
 
 #include <weft/transport.h>
 
+#include "api/layer.h"
 #include "runtime/base/likely.h"
 #include "runtime/sched/loop.h"
 #include "runtime/task/scope.h"
@@ -69,11 +70,11 @@ struct weft_transport {
 };
 
 /* An open transport, reading, with two references: the caller's and the loop's. */
-void wf_transport_init(weft_transport *transport, const struct transport_ops *ops,
-                       struct weft_loop *loop, weft_protocol *protocol);
+WEFT_LAYER void wf_transport_init(weft_transport *transport, const struct transport_ops *ops,
+                                  struct weft_loop *loop, weft_protocol *protocol);
 
 /* The loop's reference, or that of who never warns of an open transport: it must be closed. */
-void wf_transport_release(weft_transport *transport);
+WEFT_LAYER void wf_transport_release(weft_transport *transport);
 
 /* A reference of the program, as weft_transport_unref(). */
 static inline void transport_ref(weft_transport *transport)
@@ -92,27 +93,32 @@ static inline void transport_leave(weft_transport *transport)
     scope_end(&wf_scope_thread, &transport->scope);
 }
 
+/* The same for layers in libraries of their own, which have no way to the thread's scope. */
+WEFT_LAYER void wf_transport_enter(weft_transport *transport);
+WEFT_LAYER void wf_transport_leave(weft_transport *transport);
+
 /* Calls connection_made, in its scope; a failure is reported, and aborts. */
-void wf_transport_made(weft_transport *transport);
+WEFT_LAYER void wf_transport_made(weft_transport *transport);
 
 /* Calls connection_lost, in its scope (R2). Borrowed: error, which may be NULL. */
-void wf_transport_lost(weft_transport *transport, int code, weft_error *error);
+WEFT_LAYER void wf_transport_lost(weft_transport *transport, int code, weft_error *error);
 
 /* The loop was closed with the transport open (R2). */
-void wf_transport_dropped(weft_transport *transport);
+WEFT_LAYER void wf_transport_dropped(weft_transport *transport);
 
 /* A function of the protocol failed with this code (its error object is the current one): reported,
  * and the transport is aborted with it (TRAN-10). */
-void wf_transport_protocol_failed(weft_transport *transport, int code, const char *function);
+WEFT_LAYER void wf_transport_protocol_failed(weft_transport *transport, int code,
+                                             const char *function);
 
 /* Whether a code is a connection's end, of which nobody need be told but the protocol (TRAN-11). */
 bool wf_is_connection_error(int code);
 
 /* An error of the system: reported unless it is a connection's, and aborts. */
-void wf_transport_fatal(weft_transport *transport, int code, const char *doing);
+WEFT_LAYER void wf_transport_fatal(weft_transport *transport, int code, const char *doing);
 
-void wf_transport_pause_writing(weft_transport *transport);
-void wf_transport_resume_writing(weft_transport *transport);
+WEFT_LAYER void wf_transport_pause_writing(weft_transport *transport);
+WEFT_LAYER void wf_transport_resume_writing(weft_transport *transport);
 
 /* The buffer has grown to so many bytes. */
 static inline void transport_grew(weft_transport *transport, size_t buffered)

@@ -2,15 +2,20 @@
 
 load("@rules_cc//cc/common:cc_info.bzl", "CcInfo")
 
-def _merged_archive_impl(ctx):
+def _archives(deps, pic):
     archives = []
-    for dep in ctx.attr.deps:
+    for dep in deps:
         for linker_input in dep[CcInfo].linking_context.linker_inputs.to_list():
             for library in linker_input.libraries:
-                archive = library.pic_static_library if ctx.attr.pic else library.static_library
+                archive = library.pic_static_library if pic else library.static_library
                 archive = archive or library.pic_static_library or library.static_library
                 if archive and archive not in archives:
                     archives.append(archive)
+    return archives
+
+def _merged_archive_impl(ctx):
+    others = _archives(ctx.attr.without, ctx.attr.pic)
+    archives = [a for a in _archives(ctx.attr.deps, ctx.attr.pic) if a not in others]
 
     # A script for ar, which has no other way to keep two members of the same name.
     script = ctx.actions.declare_file(ctx.label.name + ".mri")
@@ -33,6 +38,10 @@ merged_archive = rule(
     attrs = {
         "deps": attr.label_list(providers = [CcInfo]),
         "out": attr.output(mandatory = True),
+        "without": attr.label_list(
+            doc = "What these are made of is left out: it comes with another archive.",
+            providers = [CcInfo],
+        ),
         "pic": attr.bool(doc = "Take the position-independent objects, for a shared library."),
     },
 )

@@ -5,19 +5,19 @@
 
 #include <stdint.h>
 
-#include "runtime/base/mem.h"
+#include "api/layer.h"
 
 #define BYTES_LEAST ((size_t)1024)
 
 static bool bytes_grow(struct tls_bytes *bytes, size_t size)
 {
-    unsigned char *data = mem_alloc(size);
+    unsigned char *data = wf_layer_alloc(size);
     if (!data)
         return false;
     size_t held = bytes_held(bytes);
     if (held)
         memcpy(data, bytes_first(bytes), held);
-    mem_free(bytes->data, bytes->size);
+    wf_layer_free(bytes->data, bytes->size);
     *bytes = (struct tls_bytes){data, 0, held, size};
     return true;
 }
@@ -44,6 +44,6 @@ bool wf_tls_bytes_reserve(struct tls_bytes *bytes, size_t room)
 
 void wf_tls_bytes_clear(struct tls_bytes *bytes)
 {
-    mem_free(bytes->data, bytes->size);
+    wf_layer_free(bytes->data, bytes->size);
     *bytes = (struct tls_bytes){NULL, 0, 0, 0};
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "runtime/base/mem.h"
 #include "tls/context.h"
 
 /* Of a server. Its own order counts. */
@@ -92,16 +91,16 @@ int weft_ssl_context_set_alpn_protocols(weft_ssl_context *context, const char *c
     if (count > 0 && bytes == 0)
         return weft_fail(-EINVAL, "the name of a protocol has 1 to 255 bytes");
     if (bytes > 0) {
-        list = mem_alloc(bytes);
+        list = wf_layer_alloc(bytes);
         if (!list)
             return -ENOMEM;
         list_write(list, protocols, count);
     }
     if (tls->client && SSL_CTX_set_alpn_protos(tls->native, list, bytes) != 0) {
-        mem_free(list, bytes);
+        wf_layer_free(list, bytes);
         return -ENOMEM;
     }
-    mem_free(tls->alpn, tls->alpn_bytes);
+    wf_layer_free(tls->alpn, tls->alpn_bytes);
     tls->alpn = list;
     tls->alpn_bytes = bytes;
     return 0;

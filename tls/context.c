@@ -8,7 +8,6 @@
 #include <openssl/x509v3.h>
 #include <pthread.h>
 
-#include "runtime/base/mem.h"
 #include "tls/error.h"
 
 /* Where OpenSSL's context keeps ours (X1). */
@@ -22,8 +21,8 @@ static void context_free(void *parent, void *value, CRYPTO_EX_DATA *data, int in
     (void)parent, (void)data, (void)index, (void)number, (void)arg;
     if (!context)
         return;
-    mem_free(context->alpn, context->alpn_bytes);
-    mem_free(context, sizeof(*context));
+    wf_layer_free(context->alpn, context->alpn_bytes);
+    wf_layer_free(context, sizeof(*context));
 }
 
 static void index_make(void)
@@ -65,16 +64,16 @@ static int context_make(bool client, struct tls_context **ret_context)
     pthread_once(&index_once, index_make);
     if (context_index < 0)
         return -ENOMEM;
-    struct tls_context *context = mem_zalloc(sizeof(*context));
+    struct tls_context *context = tls_zalloc(sizeof(*context));
     if (!context)
         return -ENOMEM;
     SSL_CTX *native = SSL_CTX_new(client ? TLS_client_method() : TLS_server_method());
     if (!native) {
-        mem_free(context, sizeof(*context));
+        wf_layer_free(context, sizeof(*context));
         return -ENOMEM;
     }
     if (!SSL_CTX_set_ex_data(native, context_index, context)) {
-        mem_free(context, sizeof(*context));
+        wf_layer_free(context, sizeof(*context));
         SSL_CTX_free(native);
         return -ENOMEM;
     }

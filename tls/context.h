@@ -9,9 +9,11 @@
 #define WEFT_TLS_CONTEXT_H
 
 #include <openssl/ssl.h>
-
-#include "api/ssl.h"
+#include <string.h>
 #include <weft/tls.h>
+
+#include "api/layer.h"
+#include "api/ssl.h"
 
 struct tls_context {
     weft_ssl_context base;
@@ -23,6 +25,15 @@ struct tls_context {
     weft_sni_callback sni;
     void *sni_arg;
 };
+
+/* Zeroed memory from where all of weft's comes. */
+static inline void *tls_zalloc(size_t bytes)
+{
+    void *memory = wf_layer_alloc(bytes);
+    if (memory)
+        memset(memory, 0, bytes);
+    return memory;
+}
 
 static inline struct tls_context *tls_context_of(weft_ssl_context *context)
 {

@@ -41,9 +41,9 @@ static __attribute__((noinline)) enum taken read_plain(struct tls *tls)
 
     enum taken taken = decrypt(tls, buffer, sizeof(buffer), &count);
     if (taken == TAKEN_SOME && protocol->ops->data_received) {
-        transport_enter(&tls->transport);
+        wf_transport_enter(&tls->transport);
         int code = protocol->ops->data_received(protocol, buffer, count);
-        transport_leave(&tls->transport);
+        wf_transport_leave(&tls->transport);
         failed_in(tls, code, "data_received");
     }
     return taken;
@@ -56,9 +56,9 @@ static bool get_buffer(struct tls *tls, void **ret_buffer, size_t *ret_size)
 
     *ret_buffer = NULL;
     *ret_size = 0;
-    transport_enter(&tls->transport);
+    wf_transport_enter(&tls->transport);
     int code = protocol->ops->get_buffer(protocol, -1, ret_buffer, ret_size);
-    transport_leave(&tls->transport);
+    wf_transport_leave(&tls->transport);
     if (likely(code >= 0) && unlikely(!*ret_buffer || !*ret_size))
         code = weft_fail(WEFT_ERUNTIME, "get_buffer() gave an empty buffer"); /* TRAN-14 */
     failed_in(tls, code, "get_buffer");
@@ -82,9 +82,9 @@ static enum taken read_into(struct tls *tls)
         total += count;
     } while (taken == TAKEN_SOME && total < size);
     if (total && protocol->ops->buffer_updated) {
-        transport_enter(&tls->transport);
+        wf_transport_enter(&tls->transport);
         int code = protocol->ops->buffer_updated(protocol, total);
-        transport_leave(&tls->transport);
+        wf_transport_leave(&tls->transport);
         failed_in(tls, code, "buffer_updated");
     }
     return taken;
@@ -99,9 +99,9 @@ void wf_tls_tell_eof(struct tls *tls)
     tls->eof_told = true;
     if (!protocol->ops->eof_received)
         return;
-    transport_enter(&tls->transport);
+    wf_transport_enter(&tls->transport);
     int code = protocol->ops->eof_received(protocol); /* TLSS-08: 1 changes nothing */
-    transport_leave(&tls->transport);
+    wf_transport_leave(&tls->transport);
     failed_in(tls, code, "eof_received");
 }
 

@@ -8,7 +8,6 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "runtime/base/mem.h"
 #include "tls/error.h"
 
 static void tls_close(weft_transport *transport)
@@ -70,7 +69,7 @@ static void tls_free(weft_transport *transport)
     weft_ssl_context_unref(tls->context);
     weft_error_unref(tls->lost_error);
     weft_transport_unref(tls->lower);
-    mem_free(tls, sizeof(*tls));
+    wf_layer_free(tls, sizeof(*tls));
 }
 
 static const struct transport_ops tls_ops = {
@@ -176,7 +175,7 @@ static weft_transport *tls_wrap(weft_ssl_context *base, weft_transport *lower,
 {
     struct tls_context *context = tls_context_of(base);
     int rc = wrap_check(context, wrap);
-    struct tls *tls = rc ? NULL : mem_zalloc(sizeof(*tls));
+    struct tls *tls = rc ? NULL : tls_zalloc(sizeof(*tls));
 
     if (!rc && !tls)
         rc = weft_fail(-ENOMEM, "no memory for a TLS connection");
@@ -184,7 +183,7 @@ static weft_transport *tls_wrap(weft_ssl_context *base, weft_transport *lower,
     if (!rc)
         rc = ssl_make(tls, context, wrap);
     if (rc) {
-        mem_free(tls, sizeof(*tls));
+        wf_layer_free(tls, sizeof(*tls));
         errno = -rc;
         return NULL;
     }

@@ -69,9 +69,9 @@ static bool send_data(struct tls *tls, const unsigned char *data, size_t count, 
 
 void wf_tls_relax(struct tls *tls)
 {
-    transport_enter(&tls->transport);
+    wf_transport_enter(&tls->transport);
     transport_shrank(&tls->transport, wf_tls_buffered(&tls->transport));
-    transport_leave(&tls->transport);
+    wf_transport_leave(&tls->transport);
 }
 
 void wf_tls_pump(struct tls *tls)

@@ -3,9 +3,9 @@
 # packages.sh - what each command of ./dev needs from Debian 12, and how it gets there.
 
 BUILD_PACKAGES=(bazel-bootstrap gcc g++ libc6-dev binutils pkg-config libjemalloc-dev
-    liburing-dev)
+    liburing-dev libssl-dev)
 # node-llhttp: the C sources of an HTTP parser, without a library.
-EXAMPLE_PACKAGES=(libssl-dev node-llhttp)
+EXAMPLE_PACKAGES=(node-llhttp)
 BENCH_PACKAGES=(libbenchmark-dev node-llhttp wrk)
 # The switch for aarch64 is cross-compiled and run under qemu-user; gdb unwinds through it.
 TEST_PACKAGES=(check libbenchmark-dev valgrind libc6-dbg clang gdb
