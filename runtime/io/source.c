@@ -30,6 +30,9 @@ static inline ssize_t learn(struct source *source, enum poller_side side, ssize_
 {
     if (n == -EAGAIN || (n > 0 && (size_t)n < bytes && source->tcp))
         source->blocked[side] = true;
+    /* What was reported was an error of a datagram, which is taken by now. */
+    if (unlikely(source->hung) && n == -EAGAIN && side == POLLER_READ)
+        source->hung = false;
     return n;
 }
 
