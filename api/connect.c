@@ -108,8 +108,7 @@ static int put_tls_over(struct making *making, weft_transport *lower,
     return rc;
 }
 
-/* It cannot be used: closes it, and waits until nobody will call the protocol any more. */
-static int give_up(weft_transport *transport, int code)
+int wf_connect_give_up(weft_transport *transport, int code)
 {
     weft_error *error = weft_catch(code);
 
@@ -136,7 +135,7 @@ static int transport_make(struct making *making, weft_socket **sock, weft_transp
         return fd;
     transport = wf_socket_transport_new(loop_current(), fd, making->protocol, &plain);
     if (!transport) {
-        wf_source_init(source, fd, true, true);
+        wf_source_init(source, fd, true, source->tcp);
         return -ENOMEM;
     }
     weft_socket_close(*sock);
@@ -146,7 +145,7 @@ static int transport_make(struct making *making, weft_socket **sock, weft_transp
         return rc;
     rc = weft_await(making->waiter, NULL);
     if (rc)
-        return give_up(transport, rc);
+        return wf_connect_give_up(transport, rc);
     *ret_transport = transport;
     return 0;
 }

@@ -60,4 +60,8 @@ int wf_connect_fail(struct connect *connect, bool all_errors);
 int wf_connect_socket(const char *host, const char *port, const weft_connection_options *options,
                       weft_socket **ret_socket);
 
+/* A transport that was made cannot be used: closes it, waits until nobody will call the protocol any
+ * more, and gives the reference back. The code, as the current error. */
+int wf_connect_give_up(weft_transport *transport, int code);
+
 #endif

@@ -2,46 +2,20 @@
  * server_unix.c - Unix sockets of servers: which file is in the way, and which one is removed.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <sys/stat.h>
 
 #include "api/server.h"
+#include "api/unix_path.h"
 #include "runtime/base/sys.h"
 #include "runtime/sched/report.h"
 
-/* The path of a Unix address as a text; false: it has none, being abstract or unnamed (SRVR-43). */
-static bool path_of(const weft_address *address, char path[sizeof(address->un.sun_path) + 1])
-{
-    size_t start = offsetof(struct sockaddr_un, sun_path);
-
-    if (address->any.sa_family != AF_UNIX || address->bytes <= start || !address->un.sun_path[0])
-        return false;
-    size_t bytes = address->bytes - start;
-    memcpy(path, address->un.sun_path, bytes);
-    path[bytes] = '\0';
-    return true;
-}
-
-/* A socket that an earlier server has left there goes (SRVR-39). */
-static void remove_stale(struct weft_loop *loop, const char *path)
-{
-    struct stat file;
-    int rc = sys_stat(path, &file);
-    if (!rc && S_ISSOCK(file.st_mode))
-        rc = sys_unlink(path);
-    if (rc && rc != -ENOENT)
-        wf_report(loop, "a stale Unix socket could not be checked or removed", rc, NULL, NULL,
-                  NULL);
-}
-
 int wf_server_bind_unix(struct weft_loop *loop, const weft_address *address)
 {
-    char path[sizeof(address->un.sun_path) + 1], text[WEFT_ADDRESS_TEXT];
+    char text[WEFT_ADDRESS_TEXT];
     int fd = sys_socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd < 0)
         return fd;
-    if (path_of(address, path))
-        remove_stale(loop, path);
+    wf_unix_remove_stale(loop, address); /* SRVR-39 */
     int rc = sys_bind(fd, &address->any, address->bytes);
     if (!rc)
         return fd;
@@ -57,7 +31,7 @@ void wf_listener_note_path(struct listener *listener)
     struct stat file;
 
     if (sys_getsockname(listener->socket.fd, &address.any, &address.bytes) ||
-        !path_of(&address, listener->path))
+        !wf_unix_path(&address, listener->path) /* SRVR-43 */)
         return;
     if (sys_stat(listener->path, &file)) {
         listener->path[0] = '\0';

@@ -165,13 +165,16 @@ void wf_transport_resume_writing(weft_transport *transport)
         protocol->ops->resume_writing(protocol);
 }
 
-static void warn_of_writes(weft_transport *transport)
+void wf_transport_warn_of_writes(weft_transport *transport, const char *function)
 {
+    char message[64];
+
     if (transport->writes_after_close < WRITES_AFTER_CLOSE) {
         transport->writes_after_close++;
         return;
     }
-    wf_report(transport->loop, "write() was called on a closed transport", 0, NULL, NULL, NULL);
+    snprintf(message, sizeof(message), "%s() was called on a closed transport", function);
+    wf_report(transport->loop, message, 0, NULL, NULL, NULL);
 }
 
 static int refuse_write(const weft_transport *transport)
@@ -189,7 +192,7 @@ static inline int write_pieces(weft_transport *transport, const struct iovec *pi
     if (unlikely(empty))
         return 0;
     if (unlikely(transport->closing) || unlikely(transport->lost)) {
-        warn_of_writes(transport);
+        wf_transport_warn_of_writes(transport, "write");
         return 0;
     }
     return transport->ops->write(transport, pieces, count);

@@ -114,6 +114,9 @@ WEFT_LAYER void wf_transport_protocol_failed(weft_transport *transport, int code
 /* Whether a code is a connection's end, of which nobody need be told but the protocol (TRAN-11). */
 bool wf_is_connection_error(int code);
 
+/* Something was to be sent after close: from the fifth time on that is reported (WRIT-16). */
+void wf_transport_warn_of_writes(weft_transport *transport, const char *function);
+
 /* An error of the system: reported unless it is a connection's, and aborts. */
 WEFT_LAYER void wf_transport_fatal(weft_transport *transport, int code, const char *doing);
 

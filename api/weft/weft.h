@@ -8,6 +8,7 @@
 #include <weft/base.h>
 #include <weft/connect.h>
 #include <weft/context.h>
+#include <weft/datagram.h>
 #include <weft/dns.h>
 #include <weft/error.h>
 #include <weft/exit_stack.h>
