@@ -51,10 +51,16 @@ static bool find(const struct weft_stream_reader *reader, const struct iovec *se
     return best.end > 0;
 }
 
+/* How a search ended, beside an error of the connection, which may have any code. */
+enum {
+    SEARCH_FOUND,
+    SEARCH_ENDED,   /* there is none before the end of the stream */
+    SEARCH_OVERRUN, /* RDER-14, RDER-15 */
+};
+
 /*
  * Waits until a separator is there; longest is the length of the longest, and none begins before
- * offset. 0; WEFT_EINCOMPLETEREAD or WEFT_ELIMITOVERRUN (RDER-14, RDER-15), which the caller turns
- * into an error; another error.
+ * offset. SEARCH_*, or a negative error.
  */
 static int wait_for_match(struct weft_stream_reader *reader, const struct iovec *separators,
                           int count, size_t longest, size_t offset, struct match *match)
@@ -63,14 +69,14 @@ static int wait_for_match(struct weft_stream_reader *reader, const struct iovec 
     for (;;) {
         size_t bytes = buffer_bytes(&reader->buffer);
         if (find(reader, separators, count, offset, match))
-            return match->start > reader->limit ? WEFT_ELIMITOVERRUN : 0;
+            return match->start > reader->limit ? SEARCH_OVERRUN : SEARCH_FOUND;
         if (bytes >= longest && bytes + 1 - longest > offset)
             offset = bytes + 1 - longest;
         match->start = offset;
         if (offset > reader->limit)
-            return WEFT_ELIMITOVERRUN;
+            return SEARCH_OVERRUN;
         if (reader->eof)
-            return WEFT_EINCOMPLETEREAD;
+            return SEARCH_ENDED;
         int rc = wf_reader_wait(reader);
         if (unlikely(rc))
             return rc;
@@ -100,13 +106,14 @@ ssize_t weft_stream_readuntil_any(weft_stream_reader *reader, const struct iovec
             longest = separators[i].iov_len;
     }
     int rc = reader_begin(reader);
-    if (likely(!rc))
-        rc = wait_for_match(reader, separators, count, longest, 0, &match);
-    if (likely(!rc))
+    if (unlikely(rc))
+        return rc;
+    rc = wait_for_match(reader, separators, count, longest, 0, &match);
+    if (likely(rc == SEARCH_FOUND))
         return reader_hand_out(reader, match.end, ret_data);
-    if (rc == WEFT_EINCOMPLETEREAD)
+    if (rc == SEARCH_ENDED)
         return wf_reader_incomplete(reader, WEFT_UNKNOWN);
-    if (rc == WEFT_ELIMITOVERRUN)
+    if (rc == SEARCH_OVERRUN)
         return weft_fail_limit_overrun(match.start, "%s", overrun_text(&match));
     return rc;
 }
@@ -126,11 +133,11 @@ static __attribute__((noinline)) ssize_t readline_slow(struct weft_stream_reader
     struct match match;
 
     int rc = wait_for_match(reader, &separator, 1, 1, offset, &match);
-    if (likely(!rc))
+    if (likely(rc == SEARCH_FOUND))
         return reader_hand_out(reader, match.end, ret_line);
-    if (rc == WEFT_EINCOMPLETEREAD) /* RDER-09: what is left */
+    if (rc == SEARCH_ENDED) /* RDER-09: what is left */
         return reader_hand_out(reader, buffer_bytes(&reader->buffer), ret_line);
-    if (rc != WEFT_ELIMITOVERRUN)
+    if (rc != SEARCH_OVERRUN)
         return rc;
     /* RDER-10: the line is dropped, or what there is of it. */
     wf_buffer_drop(&reader->buffer, match.end ? match.end : buffer_bytes(&reader->buffer));

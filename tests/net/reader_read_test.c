@@ -313,6 +313,27 @@ START_SIM(failed)
     return 0;
 }
 
+/* RDER-22, RDER-23: whatever the error is, also one that reads have a meaning for. */
+START_SIM(failed_like_a_read)
+{
+    static const int codes[] = {WEFT_EINCOMPLETEREAD, WEFT_ELIMITOVERRUN, -EINVAL};
+
+    for (int i = 0; i < 3; i++) {
+        weft_stream_reader *reader = reader_new(WEFT_STREAM_LIMIT);
+        struct reading line = {.reader = reader, .how = LINE};
+        char *data;
+        feed(reader, "some");
+        weft_task *task = reading_start(&line);
+        ck_assert_int_eq(weft_stream_set_exception(reader, codes[i], NULL), 0);
+        ck_assert_int_eq(weft_join(task, NULL), codes[i]);
+        ck_assert_int_eq(weft_stream_readuntil(reader, "e", 1, &data), codes[i]);
+        ck_assert_int_eq(weft_stream_readline(reader, &data), codes[i]);
+        ck_assert_uint_eq(buffered(reader), 4);
+        weft_stream_reader_unref(reader);
+    }
+    return 0;
+}
+
 /* RDER-23: a task that waits gets the error at once. */
 START_SIM(failed_while_waiting)
 {
@@ -368,6 +389,7 @@ int main(void)
     tcase_add_test(tests, one_at_a_time);
     tcase_add_test(tests, cancelled);
     tcase_add_test(tests, failed);
+    tcase_add_test(tests, failed_like_a_read);
     tcase_add_test(tests, failed_while_waiting);
     suite_add_tcase(suite, tests);
     return suite_main(suite);

@@ -332,8 +332,8 @@ COROUTINE(two_lines)
         ck_assert_int_eq(n, 7);
         ck_assert_str_eq(data, "a line\n");
         /* A line that is too long: what the echo says of it is the end. */
-        rc = weft_stream_write(ends[0].writer, much, sizeof(much));
-        n = rc ? rc : weft_stream_readline(ends[0].reader, &data);
+        if (!weft_stream_write(ends[0].writer, much, sizeof(much)))
+            ck_assert_int_le(weft_stream_readline(ends[0].reader, &data), 0);
     }
     weft_stream_close(ends[0].writer);
     weft_stream_close(ends[1].writer);
