@@ -23,9 +23,19 @@ static void report(struct listener *listener, const char *message, int code)
 
 /* ---- A connection ---- */
 
+/* In debug mode it is reported that a connection could not be set up (DBG-12). error: borrowed. */
+static void report_setup(struct weft_loop *loop, int code, weft_error *error)
+{
+    if (loop_is_debug(loop))
+        wf_report(loop, "a connection could not be set up", code, error, NULL, NULL);
+}
+
 static void drop_connection(struct listener *listener, int fd, weft_protocol *protocol, int code)
 {
-    report(listener, "a connection could not be taken", code);
+    weft_error *error = wf_error_slot_take(wf_error_slot(), code);
+
+    report_setup(listener->part->loop, code, error);
+    weft_error_unref(error);
     if (protocol)
         wf_stream_protocol_give_up(protocol);
     if (fd >= 0)
@@ -36,9 +46,10 @@ static void drop_connection(struct listener *listener, int fd, weft_protocol *pr
  * (SRVR-44). */
 static void connection_shaken(void *arg, int code, weft_error *error)
 {
-    (void)error;
-    if (code && code != WEFT_ELOOPCLOSED) /* then its dropped() is called */
-        wf_stream_protocol_give_up(arg);
+    if (!code || code == WEFT_ELOOPCLOSED) /* then its dropped() is called */
+        return;
+    report_setup(loop_current(), code, error);
+    wf_stream_protocol_give_up(arg);
 }
 
 /* Puts TLS on a new transport; its reference is the call's. */
@@ -54,6 +65,7 @@ static void begin_tls(struct listener *listener, weft_transport *lower, weft_pro
     weft_transport *upper = server->ssl->ops->wrap(server->ssl, lower, protocol, &wrap);
 
     if (upper) {
+        wf_socket_transport_set_upper(lower, upper);
         wf_transport_release(upper); /* the handshake keeps it */
         weft_transport_unref(lower);
         return;

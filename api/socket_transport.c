@@ -48,6 +48,7 @@ struct socket_transport {
     struct resident resident;
     struct socket_group *group;
     struct socket_transport *prev, *next; /* in the group */
+    weft_transport *upper;                /* that is closed in its place; borrowed; or NULL */
     weft_transport_socket socket;         /* for the user */
     weft_address sockname, peername;
 };
@@ -578,15 +579,15 @@ weft_transport *wf_socket_transport_new(struct weft_loop *loop, int fd, weft_pro
     return &s->base;
 }
 
-struct socket_transport *wf_socket_group_next(const struct socket_transport *transport)
+void wf_socket_transport_set_upper(weft_transport *transport, weft_transport *upper)
 {
-    return transport->next;
+    socket_of(transport)->upper = upper;
 }
 
 void wf_socket_group_close(struct socket_group *group)
 {
     for (struct socket_transport *s = group->first; s; s = s->next)
-        weft_transport_close(&s->base);
+        weft_transport_close(s->upper ? s->upper : &s->base);
 }
 
 void wf_socket_group_abort(struct socket_group *group)

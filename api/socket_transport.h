@@ -42,8 +42,9 @@ struct socket_transport_options {
 weft_transport *wf_socket_transport_new(struct weft_loop *loop, int fd, weft_protocol *protocol,
                                         const struct socket_transport_options *options);
 
-/* The next one of a group, or NULL. */
-struct socket_transport *wf_socket_group_next(const struct socket_transport *transport);
+/* The transport of a member of a group has another one above it, such as TLS, which lives as long: to
+ * close the member is to close that. */
+void wf_socket_transport_set_upper(weft_transport *transport, weft_transport *upper);
 
 /* Closes or aborts all: none of the protocols is told before the loop's next turn. */
 void wf_socket_group_close(struct socket_group *group);

@@ -93,6 +93,37 @@ START_TEST(a_lost_connection_is_skipped)
 }
 END_TEST
 
+/* A connection that cannot be set up is dropped: in debug mode that is reported (DBG-12), else not. */
+static bool debug_now;
+
+COROUTINE(one_is_dropped)
+{
+    char byte;
+    weft_loop_set_debug(weft_get_running_loop(), debug_now);
+    weft_server *server = serve(serve_echo, NULL, NULL);
+    weft_address address = server_address(server);
+    int client = connect_at_once(&address);
+    wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, false);
+    while (!wf_fault_calls(FAULT_ALLOC))
+        ck_assert_int_eq(weft_yield(), 0);
+    wf_fault_reset();
+    ck_assert_int_eq(recv(client, &byte, 1, 0), 0);
+    ck_assert_int_eq(reports_count, debug_now);
+    if (debug_now)
+        ck_assert_str_eq(reports_message, "a connection could not be set up");
+    ck_assert_int_eq(handlers_ever, 0);
+    close(client);
+    end_server(server);
+    return 0;
+}
+
+START_TEST(a_failed_set_up_is_dropped)
+{
+    debug_now = _i;
+    ck_assert_int_eq(sim_run(one_is_dropped, NULL), 0);
+}
+END_TEST
+
 /* ---- A whole life, with one call failing ---- */
 
 #define ATTEMPTS 50
@@ -235,6 +266,7 @@ int main(void)
     tcase_add_loop_test(tcase, exhaustion_pauses_accepting, 0, COUNT(exhausted));
     tcase_add_test(tcase, closed_while_it_pauses);
     tcase_add_loop_test(tcase, a_lost_connection_is_skipped, 0, COUNT(skipped));
+    tcase_add_loop_test(tcase, a_failed_set_up_is_dropped, 0, 2);
     tcase_add_loop_test(tcase, a_server_survives, 0, COUNT(faults));
     suite_add_tcase(suite, tcase);
     return suite_main(suite);

@@ -226,7 +226,7 @@ static int see_context(weft_stream_reader *reader, weft_stream_writer *writer, v
     return serve_echo(reader, writer, NULL);
 }
 
-/* Handlers run in copies of the context that the server was started in. */
+/* Handlers run in copies of the context that the server was started in (CTXV-16). */
 START_SIM(handlers_get_the_servers_context)
 {
     const char *seen = NULL;
