@@ -245,8 +245,10 @@ static void read_run(struct runnable *r, struct weft_loop *loop)
             break;
         }
         if (reads == READS_MAX) {
-            s->read_pending = true;
-            ready_push(loop, &s->read_ready);
+            if (!s->read_pending) { /* else the protocol has paused and resumed */
+                s->read_pending = true;
+                ready_push(loop, &s->read_ready);
+            }
             break;
         }
         bool went_well =

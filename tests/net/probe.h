@@ -27,7 +27,8 @@ struct probe {
     bool quiet;      /* data are counted only */
     bool keep_open;  /* eof_received returns 1 */
     bool pause_at_once;
-    bool no_ref; /* the transport is not kept */
+    bool stutter; /* pauses and resumes with all that it gets */
+    bool no_ref;  /* the transport is not kept */
     int fail_in_made, fail_in_data, fail_in_eof;
     size_t bytes; /* received */
     int made, eofs, lost, pauses, resumes, dropped;
@@ -72,6 +73,10 @@ static int probe_data(weft_protocol *protocol, const void *data, size_t bytes)
         memcpy(p->data, data, bytes);
         p->data[bytes] = '\0';
         probe_tell(p, p->data);
+    }
+    if (p->stutter) {
+        weft_transport_pause_reading(p->transport);
+        weft_transport_resume_reading(p->transport);
     }
     return p->fail_in_data ? weft_fail(p->fail_in_data, "data failed") : 0;
 }

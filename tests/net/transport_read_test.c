@@ -358,6 +358,28 @@ START_SIM(a_firehose_lets_others_run)
     return 0;
 }
 
+/* A protocol that pauses and resumes within data_received gets all, once and in order (TRAN-04). */
+START_SIM(a_stutter_loses_nothing)
+{
+    static char much[50 * 16];
+    int ends[2];
+    struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 16, .stutter = true};
+    unix_pair(ends);
+    p.quiet = true;
+    probe_open(&p, ends[0]);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(send(ends[1], much, sizeof(much), MSG_NOSIGNAL), sizeof(much));
+        probe_await(&p, p.bytes == (size_t)(i + 1) * sizeof(much));
+    }
+    sim_pass(3);
+    ck_assert_uint_eq(p.bytes, 3 * sizeof(much));
+    close(ends[1]);
+    probe_await(&p, p.lost);
+    ck_assert_trace("made eof lost");
+    weft_transport_unref(p.transport);
+    return 0;
+}
+
 /* A program that gives back its last reference to an open transport is told so, and the transport is
  * closed. */
 START_SIM(a_transport_that_is_given_up_is_closed)
@@ -452,6 +474,7 @@ int main(void)
         data_go_into_the_protocols_buffer,
         an_empty_buffer_is_an_error,
         a_firehose_lets_others_run,
+        a_stutter_loses_nothing,
         a_transport_that_is_given_up_is_closed,
         nobody_keeps_it,
         the_makers_context_is_copied,
