@@ -43,8 +43,9 @@ static int connect_pipe(int fd, weft_protocol *protocol, enum poller_side side,
     weft_transport *transport =
         wf_pipe_transport_new(weft_get_running_loop(), fd, protocol, &options);
     if (!transport) {
+        rc = -errno;
         weft_unref(options.waiter);
-        return -ENOMEM;
+        return weft_fail(rc, "descriptor %d: %s", fd, weft_strerror(rc));
     }
     rc = weft_join(options.waiter, NULL);
     if (rc) {

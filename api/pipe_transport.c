@@ -34,7 +34,6 @@ struct pipe_transport {
     bool made;                        /* connection_made was called */
     bool losing;                      /* A4 */
     bool step_pending;                /* A1 */
-    bool hang_up;                     /* as in the options */
     bool gone;                        /* the loop was closed; what is queued frees it */
     struct write_buffer buffer;
     struct runnable step;
@@ -229,7 +228,7 @@ static void pipe_resume_reading(weft_transport *transport)
 {
     struct pipe_transport *p = pipe_of(transport);
 
-    if (p->made && wants_to_read(p))
+    if (wants_to_read(p))
         (void)watch(p, POLLER_READ);
 }
 
@@ -386,29 +385,19 @@ static const struct transport_ops write_ops = {
     .what = "write pipe",
 };
 
-/* connection_made was called. */
-static void begin(struct pipe_transport *p)
-{
-    bool reads = p->base.ops == &read_ops;
-
-    p->made = true;
-    if (reads ? wants_to_read(p) : p->hang_up && !p->losing)
-        (void)watch(p, POLLER_READ);
-    if (p->losing)
-        step_soon(p);
-}
-
 static void step_made(struct pipe_transport *p)
 {
     weft_future *waiter = p->waiter;
 
+    p->made = true;
     wf_transport_made(&p->base);
-    begin(p);
     p->waiter = NULL;
     if (waiter) {
         (void)wf_future_succeed(waiter, NULL);
         weft_unref(waiter);
     }
+    if (p->losing)
+        step_soon(p);
     weft_transport_unref(&p->base); /* from here on it is for the program to keep it */
 }
 
@@ -462,16 +451,14 @@ static void pipe_gone(struct resident *resident, struct weft_loop *loop)
     settle(p);
 }
 
-weft_transport *wf_pipe_transport_new(struct weft_loop *loop, int fd, weft_protocol *protocol,
-                                      const struct pipe_transport_options *options)
+static struct pipe_transport *pipe_make(struct weft_loop *loop, int fd, weft_protocol *protocol,
+                                        const struct pipe_transport_options *options)
 {
     struct pipe_transport *p = mem_zalloc(sizeof(*p));
     bool reads = options->side == POLLER_READ;
 
-    if (!p) {
-        errno = ENOMEM;
+    if (!p)
         return NULL;
-    }
     wf_transport_init(&p->base, reads ? &read_ops : &write_ops, loop, protocol);
     wf_source_init(&p->source, fd, options->socket, options->stream);
     p->read_wait.ready = &p->read_ready;
@@ -479,15 +466,39 @@ weft_transport *wf_pipe_transport_new(struct weft_loop *loop, int fd, weft_proto
     p->read_ready.run = reads ? read_run : hang_up_run;
     p->write_ready.run = write_run;
     p->step.run = step_run;
-    p->hang_up = options->hang_up;
+    return p;
+}
+
+weft_transport *wf_pipe_transport_new(struct weft_loop *loop, int fd, weft_protocol *protocol,
+                                      const struct pipe_transport_options *options)
+{
+    struct pipe_transport *p = pipe_make(loop, fd, protocol, options);
+    int rc = 0;
+
+    if (!p) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    /* What is ready is told by the next poll, and by then connection_made was called. */
+    if (options->side == POLLER_READ || options->hang_up)
+        rc = wf_source_watch(&p->source, &loop->poller, POLLER_READ, &p->read_wait);
+    if (rc && rc != -EPERM) {
+        scope_fini(&p->base.scope);
+        pipe_free(&p->base);
+        errno = -rc;
+        return NULL;
+    }
+    p->read_pending = options->side == POLLER_READ || options->hang_up;
     p->waiter = weft_ref(options->waiter);
     resident_add(loop, &p->resident, pipe_gone);
     if (options->made_at_once) {
+        p->made = true;
         (void)protocol->ops->connection_made(protocol, &p->base);
-        begin(p);
     } else {
         transport_ref(&p->base); /* until step_made() is over */
         step_soon(p);
     }
+    if (rc) /* A5; behind connection_made */
+        ready_push(loop, &p->read_ready);
     return &p->base;
 }

@@ -19,8 +19,8 @@ struct pipe_transport_options {
     weft_future *waiter;
 };
 
-/* @fd: non-blocking; the transport's once the call succeeds. Owned by the caller; NULL with errno ENOMEM.
- * On the loop's thread. */
+/* @fd: non-blocking; the transport's once the call succeeds. Owned by the caller; NULL with errno ENOMEM, or
+ * EBUSY when its descriptor has watchers. On the loop's thread. */
 weft_transport *wf_pipe_transport_new(struct weft_loop *loop, int fd, weft_protocol *protocol,
                                       const struct pipe_transport_options *options);
 

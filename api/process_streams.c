@@ -25,8 +25,9 @@ static int connect_one(weft_process *process, struct stdio *stdio, int which, si
     process->pipes[which] =
         wf_pipe_transport_new(process->loop, stdio->parent[which], protocol, &options);
     if (!process->pipes[which]) {
+        int rc = -errno;
         wf_stream_protocol_give_up(protocol);
-        return -ENOMEM;
+        return rc;
     }
     stdio->parent[which] = -1;
     wf_stream_protocol_take(protocol, input ? NULL : &process->output[which - 1],

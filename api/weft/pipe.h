@@ -26,8 +26,9 @@ WEFT_BEGIN
  *
  * Context:      a task
  * Cancellation: the transport is closed, and the protocol told so
- * Return:       0, after connection_made; -EINVAL for a regular file or directory; -EBADF; -ENOMEM;
- *               WEFT_ENOTASK: the descriptor is still the caller's then; WEFT_ECANCELLED
+ * Return:       0, after connection_made; -EINVAL for a regular file or directory; -EBADF; -EBUSY for
+ *               one with callbacks (weft_loop_add_reader()); -ENOMEM; WEFT_ENOTASK: the descriptor is
+ *               still the caller's then; WEFT_ECANCELLED
  * asyncio:      loop.connect_read_pipe(protocol_factory, pipe)
  */
 WEFT_API int weft_connect_read_pipe(int fd, weft_protocol *protocol,

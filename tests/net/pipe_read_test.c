@@ -296,6 +296,32 @@ START_SIM(files_are_refused)
 }
 END_TEST
 
+static int nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* A descriptor that the program watches itself is its own (FDIO-08: and the other way round). */
+START_SIM(a_watched_descriptor_is_refused)
+{
+    struct probe p = {.protocol.ops = &probe_ops};
+    weft_transport *transport = NULL;
+    weft_loop *loop = weft_get_running_loop();
+    int ends[2];
+    open_pipe(ends, 1);
+    ck_assert_int_eq(weft_loop_add_reader(loop, ends[0], nothing, NULL), 0);
+    ck_assert_int_eq(weft_connect_read_pipe(ends[0], &p.protocol, &transport), -EBUSY);
+    ck_assert_int_eq(weft_loop_remove_reader(loop, ends[0]), 1);
+    ck_assert_trace("");
+    probe_read_pipe(&p, ends[0]);
+    ck_assert_int_eq(weft_loop_add_reader(loop, ends[0], nothing, NULL), WEFT_ERUNTIME);
+    probe_close(&p);
+    close(ends[1]);
+    return 0;
+}
+END_TEST
+
 START_TEST(outside_a_task_nothing_is_connected)
 {
     struct probe p = {.protocol.ops = &probe_ops};
@@ -404,23 +430,15 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        a_pipe_is_read_to_its_end,
-        the_end_cannot_be_put_off,
-        a_protocol_with_a_buffer,
-        much_is_read_in_turns,
-        sockets_and_devices_are_read,
-        a_closed_terminal_is_no_news,
-        a_terminal_gives_its_lines,
-        a_read_error_is_reported,
-        reading_pauses_and_resumes,
-        closing_stops_reading,
-        a_read_pipe_takes_no_data,
-        files_are_refused,
-        outside_a_task_nothing_is_connected,
-        a_failing_protocol_closes_the_pipe,
-        a_dropped_pipe_is_reported,
-        a_cancelled_connect_closes,
-        a_closed_loop_closes_its_pipes,
+        a_pipe_is_read_to_its_end,          the_end_cannot_be_put_off,
+        a_protocol_with_a_buffer,           much_is_read_in_turns,
+        sockets_and_devices_are_read,       a_closed_terminal_is_no_news,
+        a_terminal_gives_its_lines,         a_read_error_is_reported,
+        reading_pauses_and_resumes,         closing_stops_reading,
+        a_read_pipe_takes_no_data,          files_are_refused,
+        a_watched_descriptor_is_refused,    outside_a_task_nothing_is_connected,
+        a_failing_protocol_closes_the_pipe, a_dropped_pipe_is_reported,
+        a_cancelled_connect_closes,         a_closed_loop_closes_its_pipes,
     };
     Suite *suite = suite_create("pipe_read");
     TCase *tcase = tcase_create("reading");
