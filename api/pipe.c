@@ -18,8 +18,6 @@ static int look_at(int fd, struct pipe_transport_options *options)
         return weft_fail(rc, "descriptor %d: %s", fd, weft_strerror(rc));
     if (!S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode) && !S_ISCHR(status.st_mode))
         return weft_fail(-EINVAL, "descriptor %d is no pipe, socket or character device", fd);
-    /* A pipe of packets, a socket of messages, a terminal give less than there is: so none is a
-     * stream, and each is read until it says that there is no more. */
     options->socket = S_ISSOCK(status.st_mode);
     options->hang_up = !S_ISCHR(status.st_mode);
     return sys_set_nonblocking(fd);

@@ -460,7 +460,7 @@ static struct pipe_transport *pipe_make(struct weft_loop *loop, int fd, weft_pro
     if (!p)
         return NULL;
     wf_transport_init(&p->base, reads ? &read_ops : &write_ops, loop, protocol);
-    wf_source_init(&p->source, fd, options->socket, options->stream);
+    wf_source_init(&p->source, fd, options->socket, false);
     p->read_wait.ready = &p->read_ready;
     p->write_wait.ready = &p->write_ready;
     p->read_ready.run = reads ? read_run : hang_up_run;

@@ -10,7 +10,6 @@
 struct pipe_transport_options {
     enum poller_side side; /* reads or writes */
     bool socket;           /* a socket, not a pipe */
-    bool stream;           /* a short count means that no more is there; see source.h */
     bool hang_up;          /* of a writer: tells when the other end is closed */
     /* connection_made is called by the constructor, for a protocol that may be called from a task. */
     bool made_at_once;

@@ -14,10 +14,8 @@
 static int connect_one(weft_process *process, struct stdio *stdio, int which, size_t limit)
 {
     bool input = which == STDIN_FILENO;
-    const struct pipe_transport_options options = {.side = input ? POLLER_WRITE : POLLER_READ,
-                                                   .stream = true,
-                                                   .hang_up = input,
-                                                   .made_at_once = true};
+    const struct pipe_transport_options options = {
+        .side = input ? POLLER_WRITE : POLLER_READ, .hang_up = input, .made_at_once = true};
     weft_protocol *protocol =
         wf_stream_protocol_new(process->loop, limit ? limit : WEFT_STREAM_LIMIT, NULL);
     if (!protocol)
