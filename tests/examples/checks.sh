@@ -72,6 +72,7 @@ until_true()
         kill -0 "$server" 2>/dev/null || return 1
         read -r -t 0.02 <> <(:) # a moment for the others
     done
+    return 0
 }
 
 # equal A B

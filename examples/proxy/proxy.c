@@ -1,0 +1,320 @@
+/*
+ * proxy - passes TCP connections on to another server.
+ *
+ *      proxy --to HOST:PORT [--host HOST] [--port PORT] [--connect-timeout S] [--idle-timeout S]
+ *            [--max-connections N]
+ *
+ *      client ===> pump ===> target      a task a direction, in a group
+ *             <=== pump <===
+ *
+ * Either side may end its direction and go on reading: the end is passed on, and the other direction
+ * lives until it ends too. A side that breaks ends both. A pair in which nothing moves for the idle
+ * time is closed. What is in memory for each pair is bounded: a pump that cannot send does not
+ * read. SIGTERM and Ctrl-C close what is open, and end it.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <weft/weft.h>
+
+#define BLOCK_BYTES 16384
+
+struct proxy {
+    const char *host, *port;
+    const char *to_host, *to_port;
+    double connect_timeout, idle_timeout;
+    int connections_max;
+    _Atomic int connections; /* on all loops */
+};
+
+/* A side of a pair. */
+struct side {
+    weft_stream_reader *reader;
+    weft_stream_writer *writer;
+};
+
+/* Two connections; both directions are on one loop. */
+struct pair {
+    const struct proxy *proxy;
+    struct side client, target;
+    double moved; /* the loop's time when something last did */
+};
+
+struct pump {
+    struct pair *pair;
+    weft_stream_reader *from;
+    weft_stream_writer *to;
+};
+
+/*
+ * The next bytes of one direction. Time is over only when the other one has not moved either: a long
+ * download is no reason to give up on the side that only listens.
+ */
+static ssize_t read_block(struct pump *pump, char **ret_data)
+{
+    struct pair *pair = pump->pair;
+    for (;;) {
+        double deadline = pair->moved + pair->proxy->idle_timeout;
+        weft_timeout limit;
+        int err = weft_timeout_init_at(&limit, deadline);
+        if (!err)
+            err = weft_timeout_begin(&limit);
+        if (err)
+            return err;
+        ssize_t n = weft_stream_read(pump->from, BLOCK_BYTES, ret_data);
+        err = weft_timeout_end(&limit, n < 0 ? (int)n : 0);
+        if (err != WEFT_ETIMEDOUT || pair->moved + pair->proxy->idle_timeout <= deadline)
+            return err ? err : n;
+    }
+}
+
+/* Waits until there is room again, no longer than the idle time. */
+static int drain(struct pump *pump)
+{
+    weft_timeout limit;
+    int err = weft_timeout_init(&limit, pump->pair->proxy->idle_timeout);
+    if (!err)
+        err = weft_timeout_begin(&limit);
+    return err ? err : weft_timeout_end(&limit, weft_stream_drain(pump->to));
+}
+
+/* A task: one direction, to its end. */
+static int pump_bytes(void *arg, void **result)
+{
+    (void)result;
+    struct pump *pump = arg;
+    weft_loop *loop = weft_get_running_loop();
+    for (;;) {
+        char *data;
+        ssize_t n = read_block(pump, &data);
+        if (n == 0)
+            return weft_stream_write_eof(pump->to);
+        int err = n < 0 ? (int)n : weft_stream_write(pump->to, data, (size_t)n);
+        if (!err)
+            err = drain(pump);
+        if (err)
+            return err;
+        pump->pair->moved = weft_loop_time(loop);
+    }
+}
+
+/* Both directions, until both have ended or one has failed. */
+static int pump_both(struct pair *pair)
+{
+    struct pump there = {.pair = pair, .from = pair->client.reader, .to = pair->target.writer};
+    struct pump back = {.pair = pair, .from = pair->target.reader, .to = pair->client.writer};
+    weft_task_group group = WEFT_TASK_GROUP_INIT;
+    int err = weft_task_group_begin(&group);
+    if (err)
+        return err;
+    weft_task *tasks[2] = {
+        weft_task_group_create_task(&group, pump_bytes, &there, NULL),
+        weft_task_group_create_task(&group, pump_bytes, &back, NULL),
+    };
+    if (!tasks[0] || !tasks[1])
+        err = -ENOMEM;
+    weft_unref(tasks[0]);
+    weft_unref(tasks[1]);
+    return weft_task_group_end(&group, err);
+}
+
+static int connect_target(struct pair *pair)
+{
+    const struct proxy *proxy = pair->proxy;
+    weft_timeout limit;
+    int err = weft_timeout_init(&limit, proxy->connect_timeout);
+    if (!err)
+        err = weft_timeout_begin(&limit);
+    if (err)
+        return err;
+    err = weft_open_connection(proxy->to_host, proxy->to_port, NULL, &pair->target.reader,
+                               &pair->target.writer);
+    return weft_timeout_end(&limit, err);
+}
+
+/* broken: at once, whatever is still to be sent. */
+static int close_side(struct side *side, bool broken)
+{
+    if (!side->writer)
+        return 0;
+    if (broken)
+        weft_transport_abort(weft_stream_transport(side->writer));
+    weft_stream_close(side->writer);
+    int err = weft_stream_wait_closed(side->writer);
+    weft_stream_reader_unref(side->reader);
+    weft_stream_writer_unref(side->writer);
+    return err;
+}
+
+/* A task for each client. */
+static int serve(weft_stream_reader *reader, weft_stream_writer *writer, void *arg)
+{
+    struct proxy *proxy = arg;
+    struct pair pair = {
+        .proxy = proxy,
+        .client = {reader, writer},
+        .moved = weft_loop_time(weft_get_running_loop()),
+    };
+    int open = atomic_fetch_add_explicit(&proxy->connections, 1, memory_order_relaxed);
+    int err = open < proxy->connections_max ? connect_target(&pair) : -EBUSY;
+    if (!err)
+        err = pump_both(&pair);
+    int rc = close_side(&pair.target, err != 0);
+    int rc2 = close_side(&pair.client, err != 0);
+    atomic_fetch_sub_explicit(&proxy->connections, 1, memory_order_relaxed);
+    /* How a connection has ended is between its two ends. */
+    bool cancelled = err == WEFT_ECANCELLED || rc == WEFT_ECANCELLED || rc2 == WEFT_ECANCELLED;
+    return cancelled ? WEFT_ECANCELLED : 0;
+}
+
+static int say_where(const weft_server *server)
+{
+    weft_transport_socket socket;
+    weft_address address;
+    char text[WEFT_ADDRESS_TEXT];
+    if (weft_server_sockets(server, &socket, 1) < 1)
+        return -EINVAL;
+    int err = weft_transport_socket_getsockname(&socket, &address);
+    if (err)
+        return err;
+    printf("serving on %s\n", weft_address_text(&address, text, sizeof(text)));
+    return fflush(stdout) ? -errno : 0;
+}
+
+static int on_signal(void *future)
+{
+    weft_future_set_result(future, NULL); /* refused the second time: fine */
+    return 0;
+}
+
+static int run(void *arg, void **result)
+{
+    (void)result;
+    struct proxy *proxy = arg;
+    weft_loop *loop = weft_get_running_loop();
+    weft_server *server;
+    int err = weft_start_server(serve, proxy, proxy->host, proxy->port,
+                                &(weft_server_options){.loops = WEFT_ALL_LOOPS, .backlog = 1024},
+                                &server);
+    if (err)
+        return err;
+    weft_future *asked = weft_create_future();
+    err = asked ? weft_loop_add_signal_handler(loop, SIGTERM, on_signal, asked) : -errno;
+    if (!err)
+        err = weft_loop_add_signal_handler(loop, SIGINT, on_signal, asked);
+    if (!err)
+        err = say_where(server);
+    if (!err)
+        err = weft_await(asked, NULL);
+    weft_loop_remove_signal_handler(loop, SIGTERM);
+    weft_loop_remove_signal_handler(loop, SIGINT);
+    weft_server_close(server);
+    weft_server_abort_clients(server);
+    if (!err)
+        err = weft_server_wait_closed(server);
+    weft_server_unref(server);
+    weft_unref(asked);
+    return err;
+}
+
+static int complain(int err)
+{
+    weft_error *error = weft_catch(err);
+    const char *what = weft_error_message(error), *why = weft_strerror(err);
+    bool said = what && strstr(what, why);
+    fprintf(stderr, "proxy: %s%s%s\n", what ? what : "", what && !said ? ": " : "",
+            said ? "" : why);
+    weft_error_unref(error);
+    return EXIT_FAILURE;
+}
+
+static bool positive(const char *text, double *ret_number)
+{
+    char *end;
+    double number = strtod(text, &end);
+    if (end == text || *end || !(number > 0 && number <= 1e6))
+        return false;
+    *ret_number = number;
+    return true;
+}
+
+/* "host:port", cut in two. */
+static bool take_target(char *text, struct proxy *proxy)
+{
+    char *colon = strrchr(text, ':');
+    if (!colon || colon == text || !colon[1])
+        return false;
+    *colon = '\0';
+    proxy->to_host = text;
+    proxy->to_port = colon + 1;
+    return true;
+}
+
+static bool take_option(int option, struct proxy *proxy)
+{
+    double number;
+    switch (option) {
+    case 'h':
+        proxy->host = optarg;
+        return true;
+    case 'p':
+        proxy->port = optarg;
+        return true;
+    case 't':
+        return take_target(optarg, proxy);
+    case 'C':
+        return positive(optarg, &proxy->connect_timeout);
+    case 'I':
+        return positive(optarg, &proxy->idle_timeout);
+    case 'm':
+        if (!positive(optarg, &number))
+            return false;
+        proxy->connections_max = (int)number;
+        return true;
+    default:
+        return false;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"host", required_argument, NULL, 'h'},
+        {"port", required_argument, NULL, 'p'},
+        {"to", required_argument, NULL, 't'},
+        {"connect-timeout", required_argument, NULL, 'C'},
+        {"idle-timeout", required_argument, NULL, 'I'},
+        {"max-connections", required_argument, NULL, 'm'},
+        {0},
+    };
+    static struct proxy proxy = {
+        .host = "127.0.0.1",
+        .port = "8080",
+        .connect_timeout = 5,
+        .idle_timeout = 60,
+        .connections_max = 10000,
+    };
+    bool good = true;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        good = good && take_option(option, &proxy);
+    if (!good || !proxy.to_host || optind < argc) {
+        fputs("usage: proxy --to HOST:PORT [--host HOST] [--port PORT] [--connect-timeout S]\n"
+              "             [--idle-timeout S] [--max-connections N]\n",
+              stderr);
+        return EXIT_FAILURE;
+    }
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) { /* two descriptors a pair */
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    int err = weft_run(run, &proxy, NULL);
+    return err ? complain(err) : EXIT_SUCCESS;
+}
