@@ -217,3 +217,20 @@ void wf_stream_protocol_give_up(weft_protocol *protocol)
     release_own(writer);
     wf_stream_release(writer);
 }
+
+weft_protocol *weft_stream_protocol_new(size_t limit, weft_stream_reader **ret_reader,
+                                        weft_stream_writer **ret_writer)
+{
+    struct weft_loop *loop = weft_get_running_loop();
+
+    if (!ret_reader || !ret_writer) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!loop)
+        return NULL;
+    weft_protocol *protocol = wf_stream_protocol_new(loop, limit ? limit : WEFT_STREAM_LIMIT, NULL);
+    if (protocol)
+        wf_stream_protocol_take(protocol, ret_reader, ret_writer);
+    return protocol;
+}

@@ -10,7 +10,10 @@
 /* There is no transport. */
 static int refuse(const weft_stream_writer *writer)
 {
-    return writer ? weft_fail(WEFT_ELOOPCLOSED, "the loop of the stream is closed") : -EINVAL;
+    if (!writer)
+        return -EINVAL;
+    return writer->dropped ? weft_fail(WEFT_ELOOPCLOSED, "the loop of the stream is closed")
+                           : weft_fail(WEFT_ERUNTIME, "the stream has no transport yet");
 }
 
 static inline bool has_transport(const weft_stream_writer *writer)
@@ -109,6 +112,8 @@ int weft_stream_wait_closed(weft_stream_writer *writer)
 {
     if (unlikely(!writer))
         return -EINVAL;
+    if (!writer->lost && !writer->connected)
+        return refuse(writer);
     if (!writer->lost)
         return wf_stream_wait(writer->loop, &writer->closers, &close_ops, writer);
     if (writer->code) /* WRIT-14 */

@@ -2,7 +2,8 @@
  * weft/pipe.h - pipes, sockets, terminals and other character devices as transports.
  *
  * One direction each: a transport that is read calls its protocol, one that is written takes data. Most
- * programs want the streams of a weft_process (weft/subprocess.h). A regular file never blocks in a
+ * programs want the streams of a weft_process (weft/subprocess.h), or weft_stream_protocol_new() as the
+ * protocol, which makes a stream of the descriptor. A regular file never blocks in a
  * way that a loop could wait for: read and write it by weft_to_thread().
  */
 #ifndef WEFT_PIPE_H

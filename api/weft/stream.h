@@ -116,6 +116,26 @@ WEFT_API int weft_stream_set_exception(weft_stream_reader *reader, int code, wef
  * used. 0; WEFT_ERUNTIME: it has one; -EINVAL. Loop. asyncio: reader.set_transport(transport) */
 WEFT_API int weft_stream_set_transport(weft_stream_reader *reader, weft_transport *transport);
 
+/**
+ * weft_stream_protocol_new - a reader and a writer over a transport that is still to be made
+ * @limit:      of the reader, in bytes; 0: WEFT_STREAM_LIMIT
+ * @ret_reader: owned by the caller, see weft_stream_reader_unref()
+ * @ret_writer: owned by the caller, see weft_stream_writer_unref()
+ *
+ * For transports that are made with a protocol, such as weft_connect_read_pipe()'s. The protocol lives
+ * as long as the writer and the connection. Until the transport is made the writer cannot be used,
+ * and whoever makes it keeps the writer; if that fails, both are given back.
+ *
+ *     weft_protocol *protocol = weft_stream_protocol_new(0, &reader, &writer);
+ *     int err = protocol ? weft_connect_read_pipe(STDIN_FILENO, protocol, &transport) : -errno;
+ *
+ * Context: loop
+ * Return:  borrowed from the writer; NULL with errno -WEFT_ENOLOOP, EINVAL or ENOMEM
+ * asyncio: StreamReaderProtocol(reader); StreamWriter(transport, protocol, reader, loop)
+ */
+WEFT_API weft_protocol *weft_stream_protocol_new(size_t limit, weft_stream_reader **ret_reader,
+                                                 weft_stream_writer **ret_writer);
+
 /* Its state for people: bytes, end, limit, who waits, error, transport, paused. As snprintf(). Loop. */
 WEFT_API int weft_stream_reader_text(const weft_stream_reader *reader, char *buffer, size_t size);
 
