@@ -50,8 +50,9 @@ static inline struct identity identity_make(const char *common_name, const char 
                                -1, 0);
     X509_set_issuer_name(made.certificate, X509_get_subject_name(signer->certificate));
     add_extension(made.certificate, signer->certificate, NID_subject_key_identifier, "hash");
-    if (names) {
+    if (by)
         add_extension(made.certificate, signer->certificate, NID_authority_key_identifier, "keyid");
+    if (names) {
         add_extension(made.certificate, signer->certificate, NID_basic_constraints,
                       "critical,CA:FALSE");
         add_extension(made.certificate, signer->certificate, NID_subject_alt_name, names);
