@@ -13,8 +13,10 @@
 struct remote_wait {
     struct wait wait;
     struct waker waker;
-    bool asked; /* a cancellation was sent to the future, a task, which may end before it comes */
-    weft_error *error; /* its message; owned */
+    bool asked;   /* a cancellation was sent to the future, a task, which may end before it comes */
+    bool retries; /* or could not be sent yet */
+    weft_error *error;       /* its message; owned */
+    struct loop_timer retry; /* fire is never queued; its run is wf_await_retry */
 };
 
 static bool future_wait_cancel(struct wait *wait, struct task *task, weft_error *error)
@@ -32,13 +34,35 @@ static void local_wait_abandon(struct wait *wait, struct task *task)
 static bool remote_wait_cancel(struct wait *wait, struct task *task, weft_error *error)
 {
     struct remote_wait *w = container_of(wait, struct remote_wait, wait);
-    if (!future_wait_cancel(wait, task, error))
-        return false;
-    if (!w->asked && future_is_task(wait->object)) {
-        w->asked = true;
+    struct weft_loop *loop = future_loop(&task->future);
+    if (w->retries)
+        return true;
+    int rc = wf_future_cancel(wait->object, error);
+    bool first = !w->asked && future_is_task(wait->object);
+    if (unlikely(rc == -ENOMEM) && first && loop == loop_current()) {
+        w->retries = true;
+        w->retry.fire.run = wf_await_retry;
+        loop_arm(loop, &w->retry.timer, NO_MEMORY_RETRY_NS);
+        rc = 1;
+    }
+    if (rc == 1 && first) {
+        w->asked = true; /* if it ends before, the request has reached nobody too */
         w->error = weft_error_ref(error);
     }
-    return true;
+    return rc == 1;
+}
+
+void wf_await_retry(struct runnable *r, struct weft_loop *loop)
+{
+    struct remote_wait *w = container_of(r, struct remote_wait, retry.fire);
+
+    if (!loop) /* it is being closed */
+        return;
+    w->retries = false;
+    if (wf_future_cancel(w->wait.object, w->error) == -ENOMEM) {
+        w->retries = true;
+        loop_arm(loop, &w->retry.timer, NO_MEMORY_RETRY_NS);
+    }
 }
 
 static void remote_wait_abandon(struct wait *wait, struct task *task)
@@ -47,6 +71,7 @@ static void remote_wait_abandon(struct wait *wait, struct task *task)
     /* Taken back, or dropped by who tells it: until then another thread has it in its hands. */
     while (!wf_future_remove_waker(wait->object, &w->waker) && !task_was_dropped(task))
         cpu_relax();
+    wheel_cancel(&loop_current()->wheel, &w->retry.timer);
     weft_error_unref(w->error);
 }
 
@@ -97,15 +122,20 @@ static void remote_wait_asked(struct task *task, struct weft_future *f, weft_err
 
 struct task *wf_await_elsewhere(struct weft_loop *loop, struct task *task, struct weft_future *f)
 {
-    struct remote_wait w = {
-        .wait = {&remote_ops, f},
-        .waker = {.loop = loop, .ready = &task->future.entry},
-    };
+    struct remote_wait w;
+
+    w.wait = (struct wait){&remote_ops, f};
+    w.waker = (struct waker){.loop = loop, .ready = &task->future.entry};
+    w.asked = w.retries = false;
+    w.error = NULL;
+    w.retry.timer.next = NULL; /* not armed */
     task_expect_remote(task);
     wf_future_add_waker(f, &w.waker);
     task = park(loop, task, &w.wait);
-    if (unlikely(w.asked))
+    if (unlikely(w.asked)) {
+        wheel_cancel(&loop->wheel, &w.retry.timer);
         remote_wait_asked(task, f, w.error);
+    }
     return task;
 }
 

@@ -21,6 +21,10 @@ extern const struct wait_ops wf_await_ops;
 /* The future of another loop, or of none. Returns the task. */
 struct task *wf_await_elsewhere(struct weft_loop *loop, struct task *task, struct weft_future *f);
 
+/* timer.fire.run of a wait whose cancellation found no memory for its message: it is sent again. Called
+ * when the timer is due, never queued. */
+void wf_await_retry(struct runnable *r, struct weft_loop *loop);
+
 /* A cancellation was asked for, and its task is resumed by a future that is done: true if it has to be delivered here. */
 bool wf_await_cancelled(struct task *task, const struct weft_future *f);
 

@@ -5,8 +5,6 @@
 
 #include "runtime/sched/future_ops.h"
 
-#define NO_MEMORY_RETRY_NS 1000000
-
 struct strike {
     struct runnable entry;
     struct limit *limit; /* NULL: called off */

@@ -11,6 +11,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/sched/all_tasks.h"
+#include "runtime/sched/await.h"
 #include "runtime/sched/callback.h"
 #include "runtime/sched/debug.h"
 #include "runtime/sched/future_ops.h"
@@ -38,6 +39,8 @@ static void loop_fire_timers(struct weft_loop *loop, int64_t now_ns)
         struct runnable *fire = &container_of(timer, struct loop_timer, timer)->fire;
         if (unlikely(fire->run == wf_limit_due))
             wf_limit_due(fire, loop);
+        else if (unlikely(fire->run == wf_await_retry))
+            wf_await_retry(fire, loop);
         else
             ready_push(loop, fire);
     }

@@ -43,6 +43,9 @@
 #define LOOP_SLOW_STEPS 64
 #define LOOP_LONG_LIMIT 0.1
 
+/* What found no memory where it cannot be refused is tried again so much later. */
+#define NO_MEMORY_RETRY_NS 1000000
+
 struct resident;
 struct runtime;
 struct watch_set;

@@ -311,6 +311,29 @@ START_PAIR(tasks_elsewhere)
     return 0;
 }
 
+/* CANC-03: a request that is passed on to a task of another loop, and finds no memory for its message,
+ * is sent again; also with the other task at its end before that. */
+START_PAIR(no_memory_to_pass_on)
+{
+    for (int ends = 0; ends < 2; ends++) {
+        weft_future *over = weft_future_new(pair_loop(1));
+        weft_task *far = weft_create_task_on(pair_loop(1), sim_await, over, NULL);
+        weft_task *near = weft_create_task(sim_await, far, NULL);
+        sim_pass(2);
+        wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, true);
+        int asked = weft_cancel(near);
+        if (ends)
+            weft_future_set_result(over, NULL);
+        wf_fault_reset();
+        ck_assert_int_eq(asked, 1);
+        int rc = weft_join(near, NULL);
+        ck_assert_int_eq(rc, WEFT_ECANCELLED);
+        (void)weft_join(far, NULL);
+        weft_unref(over);
+    }
+    return 0;
+}
+
 /* A time-out that has no memory for its message to another loop's task says so, and does not wait. */
 START_PAIR(no_memory_to_ask)
 {
@@ -444,6 +467,7 @@ int main(void)
     tcase_add_test(tests, dropped_by_a_thread);
     tcase_add_test(tests, tasks_elsewhere);
     tcase_add_test(tests, no_memory_to_ask);
+    tcase_add_test(tests, no_memory_to_pass_on);
     tcase_add_test(tests, waiting_loop_is_closed);
     tcase_add_test(tests, childrens_loop_is_closed);
     tcase_add_test(tests, one_loop_only);

@@ -28,6 +28,7 @@ START_SCARCE_PLAIN(loops, 2)
     NEVER(ck_assert_int_eq(weft_set_event_loop(loop), 0));
     NEVER(ck_assert_ptr_eq(weft_get_event_loop(), loop));
     NEVER(ck_assert_ptr_null(weft_get_running_loop()));
+    NEVER(ck_assert_ptr_nonnull(weft_loop_poller(loop)));
     NEVER(ck_assert_int_eq(weft_loop_is_running(loop), 0));
     NEVER(ck_assert_int_eq(weft_loop_is_closed(loop), 0));
     NEVER(ck_assert_double_ge(weft_loop_time(loop), 0));
