@@ -388,7 +388,52 @@ START_TEST(a_process_with_pipes_outlives_its_loop)
 {
     int descriptors = count_descriptors();
     ck_assert_int_eq(weft_run(keeps_a_process, NULL, NULL), 0);
+    int said[2], errors = dup(2);
+    char text[256] = "";
+    ck_assert_int_eq(pipe2(said, O_NONBLOCK), 0);
+    ck_assert_int_eq(dup2(said[1], 2), 2);
     weft_process_unref(kept);
+    ck_assert_int_eq(dup2(errors, 2), 2);
+    (void)!read(said[0], text, sizeof(text) - 1);
+    ck_assert_str_eq(text, ""); /* nobody complains that its streams were open */
+    close(errors);
+    close(said[0]);
+    close(said[1]);
+    ck_assert_no_child();
+    ck_assert_int_eq(count_descriptors(), descriptors);
+}
+END_TEST
+
+/* Tasks on several loops have processes at the same time, each its own (PROC-33, PROC-34). */
+#define TALKERS 40
+
+COROUTINE(talks)
+{
+    char text[16];
+    weft_process_output output;
+    weft_process *process = start(ARGV("cat"), WITH(IN, OUT));
+    snprintf(text, sizeof(text), "%p", arg);
+    ck_assert_int_eq(weft_process_communicate(process, text, strlen(text), &output), 0);
+    ck_assert_str_eq(output.stdout_data, text);
+    ck_assert_int_eq(ended(process), 0);
+    return 0;
+}
+
+COROUTINE(has_talkers)
+{
+    weft_task *talkers[TALKERS];
+    for (uintptr_t i = 0; i < TALKERS; i++)
+        talkers[i] = weft_spawn(talks, (void *)(i + 1), NULL);
+    ck_assert_int_eq(weft_join(weft_gather(talkers, TALKERS, 0), NULL), 0);
+    for (int i = 0; i < TALKERS; i++)
+        weft_unref(talkers[i]);
+    return 0;
+}
+
+START_TEST(loops_of_one_run_have_processes)
+{
+    int descriptors = count_descriptors();
+    ck_assert_int_eq(weft_run_with(&(weft_runner_options){.loops = 4}, has_talkers, NULL, NULL), 0);
     ck_assert_no_child();
     ck_assert_int_eq(count_descriptors(), descriptors);
 }
@@ -414,6 +459,7 @@ int main(void)
         streams_outlive_their_process,
         pipes_leave_no_descriptor,
         a_process_with_pipes_outlives_its_loop,
+        loops_of_one_run_have_processes,
     };
     Suite *suite = suite_create("process_pipes");
     TCase *tcase = tcase_create("pipes");
