@@ -148,6 +148,7 @@ static void stream_dropped(weft_protocol *protocol)
     writer->closed |= writer->own_writer || weft_transport_is_closing(transport);
     writer->code = WEFT_ELOOPCLOSED;
     writer->transport = NULL;
+    (void)weft_stream_set_exception(writer->reader, WEFT_ELOOPCLOSED, NULL);
     wf_reader_replace_transport(writer->reader, NULL);
     release_own(writer);
     wf_stream_release(writer);
