@@ -19,12 +19,13 @@
 static int buffers_make(struct buffers *buffers)
 {
     void *base = NULL;
-    int rc = sys_map(ALL_BYTES, PROT_READ | PROT_WRITE, 0, &base);
+    int rc = sys_map(ALL_BYTES, PROT_READ | PROT_WRITE, MAP_NORESERVE, &base);
     if (rc)
         return rc;
     buffers->ring = base;
     buffers->pieces = (void *)((char *)base + RING_BYTES);
     buffers->memory = (char *)base + RING_BYTES + PIECE_BYTES;
+    buffers->count = BUFFERS_FIRST;
     return 0;
 }
 
@@ -48,11 +49,22 @@ int wf_buffers_open(struct buffers *buffers, struct io_uring *io)
         return rc;
     int free = 0;
     io_uring_buf_ring_init(buffers->ring);
-    for (unsigned i = 0; i < BUFFERS_COUNT; i++)
+    for (unsigned i = 0; i < buffers->count; i++)
         if (!buffers->pieces[i].bytes)
             add(buffers, i, free++);
     io_uring_buf_ring_advance(buffers->ring, free);
     return 0;
+}
+
+void wf_buffers_grow(struct buffers *buffers)
+{
+    /* Of many streams that found none only the first makes them more. */
+    if (buffers->count == BUFFERS_COUNT || buffers->held <= buffers->count / 2)
+        return;
+    for (unsigned i = 0; i < buffers->count; i++)
+        add(buffers, buffers->count + i, (int)i);
+    io_uring_buf_ring_advance(buffers->ring, (int)buffers->count);
+    buffers->count *= 2;
 }
 
 void wf_buffers_close(struct buffers *buffers)
@@ -72,6 +84,7 @@ void wf_buffers_return(struct buffers *buffers, unsigned buffer)
 void wf_pieces_add(struct buffers *buffers, struct pieces *pieces, unsigned buffer, uint32_t bytes)
 {
     buffers->pieces[buffer] = (struct piece){.bytes = bytes};
+    buffers->held++;
     if (pieces->count++)
         buffers->pieces[pieces->last].next = (uint16_t)buffer;
     else
@@ -86,6 +99,7 @@ static inline void drop_first(struct buffers *buffers, struct pieces *pieces)
     unsigned buffer = pieces->first;
     pieces->first = buffers->pieces[buffer].next;
     pieces->count--;
+    buffers->held--;
     wf_buffers_return(buffers, buffer);
 }
 

@@ -196,9 +196,11 @@ static void flow_received(struct uring *uring, struct flow *flow, int result, un
             flow->cancelled = flow_cancel(uring, flow, FLOW_RECV); /* F4 */
     } else if (result < 0) {
         switch (-result) {
+        case ENOBUFS:
+            wf_buffers_grow(&uring->buffers);
+            break;
         case ECANCELED:
-        case EINTR:
-        case ENOBUFS: /* the reader calls the kernel itself, with a buffer of its own (F2) */
+        case EINTR: /* the reader calls the kernel itself, with a buffer of its own (F2) */
             break;
         case EAGAIN: /* no such receive here, or the socket is none that has a stream now */
         case EINVAL:

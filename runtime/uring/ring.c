@@ -66,6 +66,13 @@ struct io_uring_sqe *wf_ring_entry(struct ring *ring)
     return entry;
 }
 
+/* Whether the kernel has something to do for us. */
+static inline bool ring_has_work(const struct ring *ring)
+{
+    unsigned flags = __atomic_load_n(ring->io.sq.kflags, __ATOMIC_RELAXED);
+    return io_uring_sq_ready(&ring->io) || flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
 static int ring_call(struct ring *ring, int64_t timeout_ns)
 {
     SYS_FAIL_IF(FAULT_EPOLL_WAIT); /* of either poller */

@@ -39,11 +39,10 @@ struct io_uring_sqe *wf_ring_entry(struct ring *ring);
  * or -errno: the ring is of no use any more. */
 int wf_ring_enter(struct ring *ring, int64_t timeout_ns);
 
-/* Whether the kernel has something to do for us. */
-static inline bool ring_has_work(const struct ring *ring)
+/* Whether completions are kept back in the kernel: a further enter brings them. */
+static inline bool ring_has_overflow(const struct ring *ring)
 {
-    unsigned flags = __atomic_load_n(ring->io.sq.kflags, __ATOMIC_RELAXED);
-    return io_uring_sq_ready(&ring->io) || flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+    return io_uring_cq_has_overflow(&ring->io);
 }
 
 #endif

@@ -10,8 +10,8 @@
 #include "runtime/base/mem.h"
 #include "runtime/uring/flow.h"
 
-/* Looks in a row at what the kernel keeps back: it completes 20 operations at a time. */
-#define LOOKS_MAX 64
+/* Rounds in a look for what did not fit into the completion queue. */
+#define ROUNDS_MAX 64
 
 /* In the thread that is to have it. What the kernel refuses now it is not asked for again. */
 static void uring_open_ring(struct uring *uring)
@@ -64,11 +64,14 @@ static void uring_complete(struct poller *poller, struct uring *uring,
     }
 }
 
-/* Takes what has completed. */
+/*
+ * Takes what has completed. The kernel completes 20 operations at a time, and more are not asked for: their readers had
+ * better run while the sockets are in the caches (a tenth of the time with a thousand connections).
+ */
 static void uring_take(struct poller *poller, struct uring *uring, struct runnables *ready)
 {
     struct io_uring *io = &uring->ring.io;
-    for (int looks = 0; looks < LOOKS_MAX; looks++) {
+    for (int rounds = 0; rounds < ROUNDS_MAX; rounds++) {
         struct io_uring_cqe *cqe;
         unsigned head, count = 0;
         io_uring_for_each_cqe(io, head, cqe)
@@ -77,7 +80,7 @@ static void uring_take(struct poller *poller, struct uring *uring, struct runnab
             count++;
         }
         io_uring_cq_advance(io, count);
-        if (!ring_has_work(&uring->ring) || wf_ring_enter(&uring->ring, 0))
+        if (likely(!ring_has_overflow(&uring->ring)) || wf_ring_enter(&uring->ring, 0))
             break;
     }
 }

@@ -239,7 +239,7 @@ START_TEST(forgotten)
 }
 END_TEST
 
-/* Many sources in one look. */
+/* Many sources in a few looks. */
 START_TEST(many)
 {
     enum { MANY = 400 };
@@ -251,7 +251,11 @@ START_TEST(many)
     ck_assert_none_queued();
     for (int i = 0; i < MANY; i++)
         put(scenes[i].peer);
-    ck_assert_uint_eq(look().count, MANY);
+    uint64_t found = 0;
+    for (int looks = 0; looks < MANY && found < MANY; looks++)
+        found += look().count;
+    ck_assert_uint_eq(found, MANY);
+    ck_assert_none_queued();
     for (int i = 0; i < MANY; i++)
         scene_close(&scenes[i]);
     wf_poller_close(&poller);
