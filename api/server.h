@@ -67,8 +67,8 @@ struct server_part {
     struct resident resident;
     struct runnable command;
     _Atomic uint32_t wanted; /* V4: set by the server's loop, taken by the part's */
-    _Atomic bool shut;       /* set by the server's loop before it shuts listeners of the part down */
-    struct runnable ended;   /* the mail back */
+    _Atomic bool shut;     /* set by the server's loop before it shuts listeners of the part down */
+    struct runnable ended; /* the mail back */
 };
 
 struct weft_server {

@@ -31,7 +31,7 @@ START_SIM(close_leaves_the_connections)
 COROUTINE(wait_closed)
 {
     int rc = weft_server_wait_closed(arg);
-    trace(rc ? weft_error_name(rc) : "closed");
+    trace("%s", rc ? weft_error_name(rc) : "closed");
     return rc;
 }
 
@@ -123,7 +123,7 @@ START_SIM(a_wait_can_be_cancelled)
 COROUTINE(serve_forever)
 {
     int rc = weft_server_serve_forever(arg);
-    trace(weft_error_name(rc));
+    trace("%s", weft_error_name(rc));
     return rc;
 }
 

@@ -17,7 +17,7 @@ START_SIM(names_are_known_after_the_end)
     int ends[2];
     char fallback;
     struct probe p = {0};
-    struct sockaddr_in own, peer;
+    struct sockaddr_in own = {0}, peer = {0};
     socklen_t bytes = sizeof(own);
     tcp_pair(ends);
     ck_assert_int_eq(getsockname(ends[0], (struct sockaddr *)&own, &bytes), 0);
