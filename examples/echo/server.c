@@ -41,7 +41,7 @@ static int echo_lines(weft_stream_reader *reader, weft_stream_writer *writer)
     if (!err && weft_stream_can_write_eof(writer))
         err = weft_stream_write_eof(writer);
     /* Closing with bytes that nobody has read would reset the connection, and take the answer along. */
-    while (!err && (n = weft_stream_read(reader, WEFT_STREAM_LIMIT, &line)) > 0)
+    while (!err && weft_stream_read(reader, WEFT_STREAM_LIMIT, &line) > 0)
         ;
     return err;
 }

@@ -148,7 +148,14 @@ static struct file_job *job_new(struct worker *worker, const char *path)
     return job;
 }
 
-static void job_free(struct worker *worker, struct file_job *job)
+static void job_free(struct file_job *job)
+{
+    if (job->fd >= 0)
+        close(job->fd);
+    free(job);
+}
+
+static void job_unlink(struct worker *worker, const struct file_job *job)
 {
     if (job->next)
         job->next->prev = job->prev;
@@ -156,15 +163,15 @@ static void job_free(struct worker *worker, struct file_job *job)
         job->prev->next = job->next;
     else
         worker->jobs = job->next;
-    if (job->fd >= 0)
-        close(job->fd);
-    free(job);
 }
 
 void files_fini(struct worker *worker)
 {
-    while (worker->jobs)
-        job_free(worker, worker->jobs);
+    for (struct file_job *job = worker->jobs, *next; job; job = next) {
+        next = job->next;
+        job_free(job);
+    }
+    worker->jobs = NULL;
 }
 
 static const char *type_of(const char *path)
@@ -315,6 +322,7 @@ int answer_file(struct connection *connection, const struct target *target)
         err = answer_job(connection, job, target);
     else if (err != WEFT_ECANCELLED)
         err = connection_answer_status(connection, 503);
-    job_free(worker, job);
+    job_unlink(worker, job);
+    job_free(job);
     return err;
 }

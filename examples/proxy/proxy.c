@@ -92,7 +92,7 @@ static int pump_bytes(void *arg, void **result)
     struct pump *pump = arg;
     weft_loop *loop = weft_get_running_loop();
     for (;;) {
-        char *data;
+        char *data = NULL;
         ssize_t n = read_block(pump, &data);
         if (n == 0)
             return weft_stream_write_eof(pump->to);
