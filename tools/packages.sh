@@ -6,7 +6,7 @@ BUILD_PACKAGES=(bazel-bootstrap gcc g++ libc6-dev binutils pkg-config libjemallo
     liburing-dev libssl-dev)
 # node-llhttp: the C sources of an HTTP parser, without a library.
 EXAMPLE_PACKAGES=(node-llhttp)
-BENCH_PACKAGES=(libbenchmark-dev node-llhttp wrk)
+BENCH_PACKAGES=(libbenchmark-dev node-llhttp)
 # The switch for aarch64 is cross-compiled and run under qemu-user; gdb unwinds through it.
 TEST_PACKAGES=(check libbenchmark-dev valgrind libc6-dbg clang gdb
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user

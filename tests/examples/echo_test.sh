@@ -2,11 +2,12 @@
 #
 # The echo server and its client, and other programs' clients and servers in their places.
 #
-# usage: echo_test.sh ECHO_SERVER ECHO_CLIENT
+# usage: echo_test.sh ECHO_SERVER ECHO_CLIENT [POLLER]
 set -uo pipefail
 
 echo_server=$(realpath "$1") || exit 1
 echo_client=$(realpath "$2") || exit 1
+export WEFT_POLLER=${3:-epoll}
 # shellcheck source=tests/examples/checks.sh
 . "$(dirname "$0")/checks.sh"
 cd "$scratch" || exit 1

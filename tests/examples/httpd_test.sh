@@ -2,10 +2,11 @@
 #
 # httpd serves what it should, refuses what it must, keeps up under load, and ends in order.
 #
-# usage: httpd_test.sh HTTPD
+# usage: httpd_test.sh HTTPD [POLLER]
 set -uo pipefail
 
 httpd=$(realpath "$1") || exit 1
+export WEFT_POLLER=${2:-epoll}
 # shellcheck source=tests/examples/checks.sh
 . "$(dirname "$0")/checks.sh"
 cd "$scratch" || exit 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proxy_test.py PROXY [SEED]
+"""proxy_test.py PROXY [POLLER [SEED]]
 
 The proxy under clients and targets that break off anywhere. What a pair of well-behaved ends send
 each other arrives to the last byte, in both directions, with half-closes; afterwards the proxy has
@@ -206,7 +206,8 @@ def closed_by_proxy(sock):
 
 def main():
     program = sys.argv[1]
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    os.environ["WEFT_POLLER"] = sys.argv[2] if len(sys.argv) > 2 else "epoll"
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     print("seed", seed)
     target = Target()
 
