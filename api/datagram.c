@@ -234,7 +234,7 @@ static int endpoint_of_pairs(weft_protocol *protocol, const struct end ends[ENDS
         wf_unix_remove_stale(loop_current(), pairs[0].ends[LOCAL]);
     int rc = open_first(&opening, pairs, count, end_is_wanted(&ends[LOCAL]),
                         end_is_wanted(&ends[REMOTE]));
-    if (!rc) {
+    if (opening.sock) {
         rc = transport_make(protocol, &opening.sock, opening.remote, ret_transport);
         weft_socket_close(opening.sock); /* if it is no transport's */
     }

@@ -50,7 +50,7 @@ static int end(const struct opening *opening, int rc, weft_stream_reader **ret_r
 int weft_open_connection(const char *host, const char *port, const weft_connection_options *options,
                          weft_stream_reader **ret_reader, weft_stream_writer **ret_writer)
 {
-    struct opening opening;
+    struct opening opening = {NULL, NULL, NULL, NULL};
     int rc = begin(&opening, options, ret_reader, ret_writer);
 
     if (rc)
@@ -62,7 +62,7 @@ int weft_open_connection(const char *host, const char *port, const weft_connecti
 int weft_open_unix_connection(const char *path, const weft_connection_options *options,
                               weft_stream_reader **ret_reader, weft_stream_writer **ret_writer)
 {
-    struct opening opening;
+    struct opening opening = {NULL, NULL, NULL, NULL};
     int rc = begin(&opening, options, ret_reader, ret_writer);
 
     if (rc)
@@ -75,7 +75,7 @@ int weft_open_unix_connection_at(const weft_address *address,
                                  const weft_connection_options *options,
                                  weft_stream_reader **ret_reader, weft_stream_writer **ret_writer)
 {
-    struct opening opening;
+    struct opening opening = {NULL, NULL, NULL, NULL};
     int rc = begin(&opening, options, ret_reader, ret_writer);
 
     if (rc)

@@ -40,9 +40,10 @@ static inline int bound_socket(int family, int type, int port)
 
 __attribute__((unused)) static void port_reserve(struct port *port)
 {
-    struct sockaddr_in at;
+    struct sockaddr_in at = {0};
     socklen_t bytes = sizeof(at);
 
+    *port = (struct port){.fd = -1, .fd6 = -1};
     do { /* the number must be free in both families */
         port->fd = bound_socket(AF_INET, SOCK_STREAM, 0);
         ck_assert_int_eq(getsockname(port->fd, (struct sockaddr *)&at, &bytes), 0);
