@@ -223,6 +223,38 @@ few_descriptors()
     [ "$(descriptors)" -le "$1" ]
 }
 
+plain_to_tls()
+{
+    ! printf 'GET /hello HTTP/1.1\r\nHost: x\r\n\r\n' | raw | grep -a 'Hello'
+}
+
+more_descriptors()
+{
+    [ "$(descriptors)" -gt "$1" ]
+}
+
+# A hundred connections at once, each of which is answered in the end: as others close, their
+# descriptors serve those that wait.
+hundred_held()
+{
+    python3 - "$port" <<'END'
+import socket, sys
+address = ("127.0.0.1", int(sys.argv[1]))
+request = b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+clients = [socket.create_connection(address, 60) for i in range(100)]
+for client in reversed(clients):
+    client.sendall(request)
+bad = 0
+for client in clients:
+    answer = b""
+    while more := client.recv(65536):
+        answer += more
+    client.close()
+    bad += not answer.startswith(b"HTTP/1.1 200 OK\r\n")
+sys.exit(bad > 0)
+END
+}
+
 ends_well()
 {
     finish "$1"
@@ -360,6 +392,7 @@ files ', over TLS'
 check 'a connection is used again, over TLS' keeps_alive
 check 'a thousand requests at once, over TLS' parallel 1000 '/hello?'
 check 'files at once, over TLS' parallel 50 '/big.bin?'
+check 'a client without TLS gets nowhere' plain_to_tls
 check 'load on a text, over TLS' load /hello
 check 'load on a large file, over TLS' load /big.bin
 check 'it ends when it is told to, over TLS' ends_well TERM
@@ -370,6 +403,32 @@ check 'one that stops in a request is told' equal "$(slow 'GET / HT')" 'HTTP/1.1
 check 'one that stops in a body is told' equal \
     "$(slow 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx')" 'HTTP/1.1 408 Request Timeout'
 check 'the server ends after that' ends_well TERM
+
+serve --send-timeout 0.2 || exit 1
+before=$(descriptors)
+exec 8<>"/dev/tcp/127.0.0.1/$port"
+for _ in 1 2 3 4 5; do # more than the system keeps for somebody who does not read
+    printf 'GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n'
+done >&8
+check 'a client that takes nothing is served' until_true more_descriptors "$before"
+check 'and given up' until_true few_descriptors "$before"
+exec 8>&-
+check 'the server ends after that' ends_well TERM
+
+# Fewer descriptors than connections: those that find none wait, and are served later.
+httpd_unbounded=$httpd
+httpd=few
+few()
+{
+    ulimit -n 64 && exec "$httpd_unbounded" "$@"
+}
+serve || exit 1
+httpd=$httpd_unbounded
+check 'out of descriptors' hundred_held
+check 'and served on' status 200 /hello
+finish TERM
+check 'it ends' equal $? 0
+check 'and has said what was missing' grep -q 'out of resources' "$scratch/errors"
 
 serve --max-connections 1 || exit 1
 exec 7<>"/dev/tcp/127.0.0.1/$port"
