@@ -283,7 +283,7 @@ int weft_transport_set_write_buffer_limits(weft_transport *transport, ssize_t hi
     if (!transport)
         return -EINVAL;
     if (high == WEFT_DEFAULT_MARK && low == WEFT_DEFAULT_MARK)
-        high = TRANSPORT_HIGH;
+        high = transport->ops->high ? (ssize_t)transport->ops->high : TRANSPORT_HIGH;
     if (high == WEFT_DEFAULT_MARK)
         high = low > SSIZE_MAX / 4 ? SSIZE_MAX : 4 * low;
     if (low == WEFT_DEFAULT_MARK)

@@ -49,6 +49,7 @@ struct transport_ops {
      * to the end of the file, by the system, after all that is buffered. *sent is counted up, also
      * before an error. 0; WEFT_ESENDFILE: the system cannot do that, and nothing was sent; or an error. */
     int (*sendfile)(weft_transport *transport, int fd, off_t offset, size_t count, size_t *sent);
+    size_t high;      /* the usual mark, in bytes; 0: TRANSPORT_HIGH */
     const char *what; /* such as "socket", for people */
 };
 

@@ -17,7 +17,7 @@ static int give_password(char *buffer, int size, int writing, void *arg)
     (void)writing;
     if (size < 0 || bytes > (size_t)size)
         return -1;
-    memcpy(buffer, password, bytes);
+    memcpy(buffer, password, bytes); /* NOLINT: OpenSSL wants no zero byte */
     return (int)bytes;
 }
 

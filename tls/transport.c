@@ -81,6 +81,7 @@ static const struct transport_ops tls_ops = {
     .buffered = wf_tls_buffered,
     .extra_info = wf_tls_extra_info,
     .free = tls_free,
+    .high = TLS_WRITE_HIGH,
     .what = "TLS",
 };
 

@@ -32,7 +32,8 @@ static inline size_t sealed(size_t count)
 }
 
 /* Encrypts up to a batch into `out`. False: the connection has ended by that. */
-static bool encrypt(struct tls *tls, const unsigned char *data, size_t count, size_t *ret_used)
+static bool encrypt_batch(struct tls *tls, const unsigned char *data, size_t count,
+                          size_t *ret_used)
 {
     size_t used = 0;
 
@@ -59,7 +60,7 @@ static bool send_data(struct tls *tls, const unsigned char *data, size_t count, 
 
     while (used < count && !tls->full && !tls->write_waits) {
         size_t batch = count - used < BATCH ? count - used : BATCH, part;
-        if (!encrypt(tls, data + used, batch, &part))
+        if (!encrypt_batch(tls, data + used, batch, &part))
             return false;
         used += part;
     }

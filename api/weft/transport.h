@@ -104,7 +104,7 @@ WEFT_API void weft_transport_resume_reading(weft_transport *transport);
 WEFT_API bool weft_transport_is_reading(const weft_transport *transport);
 
 /* A mark that is to be had from the other: low is a quarter of high, high four times low; both: 64
- * KiB and 16 KiB (TRAN-01). */
+ * KiB and 16 KiB (TRAN-01), over TLS 512 KiB and 128 KiB. */
 #define WEFT_DEFAULT_MARK ((ssize_t)-1)
 
 /* In bytes. 0; -EINVAL unless high >= low >= 0. Takes effect at once. Loop. */

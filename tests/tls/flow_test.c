@@ -204,6 +204,13 @@ START_SIM(a_mark_of_zero)
     struct end client = {0}, server = {.probe.quiet = true};
     struct relay relay = relay_open(&client, &server, &trust);
     relay_until(&relay, SIZE_MAX, client.shaken && server.shaken);
+    size_t low, high;
+    ck_assert_int_eq(
+        weft_transport_set_write_buffer_limits(client.tls, WEFT_DEFAULT_MARK, WEFT_DEFAULT_MARK),
+        0);
+    ck_assert_int_eq(weft_transport_get_write_buffer_limits(client.tls, &low, &high), 0);
+    ck_assert_uint_eq(high, (size_t)512 * 1024); /* TLSS-13 */
+    ck_assert_uint_eq(low, (size_t)128 * 1024);
     ck_assert_int_eq(weft_transport_set_write_buffer_limits(client.tls, 0, 0), 0);
     while (!client.probe.pauses) {
         ck_assert_uint_eq(weft_transport_get_write_buffer_size(client.tls), 0);

@@ -83,7 +83,7 @@ static int serve(void *arg, void **result)
 
 static int talk(weft_stream_reader *reader, weft_stream_writer *writer)
 {
-    char line[256], *back;
+    char line[256], *back = NULL;
     while (fgets(line, sizeof(line), stdin)) {
         int rc = weft_stream_write(writer, line, strlen(line));
         ssize_t n = rc ? rc : weft_stream_readline(reader, &back);
@@ -97,8 +97,8 @@ static int talk(weft_stream_reader *reader, weft_stream_writer *writer)
 
 static int ask(void *arg, void **result)
 {
-    weft_stream_reader *reader;
-    weft_stream_writer *writer;
+    weft_stream_reader *reader = NULL;
+    weft_stream_writer *writer = NULL;
     weft_ssl_context *context = weft_ssl_create_default_context(WEFT_SSL_SERVER_AUTH);
     const weft_connection_options options = {.ssl = context, .server_hostname = word(4)};
     (void)arg, (void)result;
