@@ -32,11 +32,6 @@ static uint64_t data_of_fd(int fd, uint32_t generation)
 /* The second poller; written before main() by who is linked in. */
 static const struct poller_ops *second;
 
-void wf_poller_provide(const struct poller_ops *ops)
-{
-    second = ops;
-}
-
 static void poller_reset(struct poller *poller, const struct poller_ops *ops)
 {
     *poller = (struct poller){.epoll_fd = -1, .event_fd = -1, .ops = ops};
@@ -51,7 +46,7 @@ void wf_poller_init(struct poller *poller, enum poller_kind kind)
     poller_reset(poller, kind == POLLER_URING ? second : NULL);
 }
 
-int wf_poller_open(struct poller *poller)
+static int poller_open(struct poller *poller)
 {
     if (poller_is_open(poller))
         return 0;
@@ -75,7 +70,8 @@ int wf_poller_open(struct poller *poller)
     return 0;
 }
 
-void wf_poller_take_tokens(struct poller *poller)
+/* Takes the tokens out of the eventfd. */
+static void poller_take_tokens(struct poller *poller)
 {
     uint64_t tokens;
     if (sys_read(poller->event_fd, &tokens, sizeof(tokens)) == (ssize_t)sizeof(tokens))
@@ -90,7 +86,7 @@ void wf_poller_close(struct poller *poller)
         /* A waker may be just before its write: the number must not become another file's
          * meanwhile. */
         while (poller->tokens_due > 0) {
-            wf_poller_take_tokens(poller);
+            poller_take_tokens(poller);
             if (poller->tokens_due > 0)
                 sched_yield();
         }
@@ -143,7 +139,7 @@ int wf_poller_watch(struct poller *poller, int fd, enum poller_side side, void *
         return -EINVAL;
     if ((size_t)fd >= poller->entries_count && !sys_fd_is_open(fd))
         return -EBADF; /* no number makes the table grow, only a descriptor */
-    int rc = wf_poller_open(poller);
+    int rc = poller_open(poller);
     if (!rc)
         rc = poller_grow(poller, (size_t)fd + 1);
     if (rc)
@@ -198,13 +194,13 @@ static void poller_report(struct poller *poller, const struct epoll_event *event
         if (likely(!(events[i].data.u64 & 1)))
             wf_source_report(events[i].data.ptr, events[i].events, &news->ready);
         else if (events[i].data.u64 == POLLER_FD_WAKER)
-            wf_poller_take_tokens(poller);
+            poller_take_tokens(poller);
         else
             report_watchers(poller, &events[i], news);
     }
 }
 
-int wf_epoll_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news)
+static int poller_epoll_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news)
 {
     struct epoll_event events[POLLER_BATCH];
     unsigned seen = 0;
@@ -230,11 +226,11 @@ int wf_poller_wait(struct poller *poller, int64_t timeout_ns, struct poller_news
         timeout_ns = 0;
     }
     int rc = poller->ops ? poller->ops->wait(poller, timeout_ns, news)
-                         : wf_epoll_wait(poller, timeout_ns, news);
+                         : poller_epoll_wait(poller, timeout_ns, news);
     return rc < 0 ? rc : 0;
 }
 
-int wf_epoll_add(struct poller *poller, struct source *source, uint32_t events)
+static int poller_epoll_add(struct poller *poller, struct source *source, uint32_t events)
 {
     struct epoll_event event = {.events = events | EPOLLET, .data.ptr = source};
     int rc = sys_epoll_ctl(poller->epoll_fd, source->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
@@ -244,7 +240,7 @@ int wf_epoll_add(struct poller *poller, struct source *source, uint32_t events)
     return rc;
 }
 
-void wf_epoll_remove(struct poller *poller, struct source *source)
+static void poller_epoll_remove(struct poller *poller, struct source *source)
 {
     struct epoll_event event = {0};
     /* It fails only for a descriptor that is not there, which is as good. */
@@ -253,7 +249,7 @@ void wf_epoll_remove(struct poller *poller, struct source *source)
 
 int wf_poller_register(struct poller *poller, struct source *source, uint32_t events)
 {
-    int rc = wf_poller_open(poller);
+    int rc = poller_open(poller);
     if (!rc)
         rc = poller_grow(poller, (size_t)source->fd + 1);
     if (rc)
@@ -263,7 +259,7 @@ int wf_poller_register(struct poller *poller, struct source *source, uint32_t ev
         return -EBUSY;
     bool known = entry->source == source;
     rc = poller->ops ? poller->ops->add(poller, source, events)
-                     : wf_epoll_add(poller, source, events);
+                     : poller_epoll_add(poller, source, events);
     if (rc)
         return rc;
     entry->source = source;
@@ -278,7 +274,7 @@ void wf_poller_unregister(struct poller *poller, struct source *source)
     if (poller->ops)
         poller->ops->remove(poller, source);
     else
-        wf_epoll_remove(poller, source);
+        poller_epoll_remove(poller, source);
 }
 
 void wf_poller_wake(struct poller *poller)
@@ -300,4 +296,23 @@ void wf_poller_clear(struct poller *poller, poller_found dropped, void *arg)
                 dropped(watcher, arg);
         }
     }
+}
+
+static const struct poller_core core = {
+    .take_tokens = poller_take_tokens,
+    .epoll_wait = poller_epoll_wait,
+    .epoll_add = poller_epoll_add,
+    .epoll_remove = poller_epoll_remove,
+    .report = wf_source_report,
+    .rouse = wf_source_rouse,
+    .alloc = mem_zalloc,
+    .free = mem_free,
+    .fault_armed = &wf_fault_armed,
+    .fault_take = wf_fault_take,
+};
+
+const struct poller_core *wf_layer_provide_poller(const struct poller_ops *ops)
+{
+    second = ops;
+    return &core;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "runtime/base/fault.h"
 #include "runtime/base/runnable.h"
 
 struct poller;
@@ -35,7 +36,7 @@ struct poller_entry {
 
 /*
  * What a second poller does in place of epoll; one that is linked in makes itself known by
- * wf_poller_provide(). It falls back to the functions at the end of this header where the kernel
+ * wf_layer_provide_poller(). It falls back to epoll where the kernel
  * refuses it, and says so by its name.
  */
 struct poller_ops {
@@ -142,18 +143,24 @@ void wf_poller_clear(struct poller *poller, poller_found dropped, void *arg);
 
 /* ---- for a second poller ---- */
 
-/* Makes it known, before there are loops. */
-void wf_poller_provide(const struct poller_ops *ops);
+/* What the core lends it: a table, since a shared library shows nobody its inner names. */
+struct poller_core {
+    void (*take_tokens)(struct poller *poller); /* the eventfd is ready */
+    /* What is done without a second poller. Waiting: how many events were reported, or -errno. */
+    int (*epoll_wait)(struct poller *poller, int64_t timeout_ns, struct poller_news *news);
+    int (*epoll_add)(struct poller *poller, struct source *source, uint32_t events);
+    void (*epoll_remove)(struct poller *poller, struct source *source);
+    /* wf_source_report() and wf_source_rouse() */
+    void (*report)(struct source *source, uint32_t events, struct runnables *ready);
+    void (*rouse)(struct source *source);
+    void *(*alloc)(size_t bytes); /* zeroed; NULL: there is none */
+    void (*free)(void *memory, size_t bytes);
+    const _Atomic uint64_t *fault_armed; /* see fault.h */
+    int (*fault_take)(enum fault_site site);
+};
 
-/* Opens epoll and the eventfd, unless they are. 0 or -errno. */
-int wf_poller_open(struct poller *poller);
-
-/* The eventfd is ready: takes the tokens out of it. */
-void wf_poller_take_tokens(struct poller *poller);
-
-/* What it does without a second poller. Waiting: how many events were reported, or -errno. */
-int wf_epoll_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news);
-int wf_epoll_add(struct poller *poller, struct source *source, uint32_t events);
-void wf_epoll_remove(struct poller *poller, struct source *source);
+/* Makes it known, before there are loops. For weft's own libraries alone. */
+__attribute__((visibility("default"))) const struct poller_core *
+wf_layer_provide_poller(const struct poller_ops *ops);
 
 #endif

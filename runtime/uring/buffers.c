@@ -5,10 +5,12 @@
  */
 #include "runtime/uring/buffers.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "runtime/base/likely.h"
-#include "runtime/base/sys.h"
+#include "runtime/uring/core.h"
 
 #define PAGE        4096u
 #define PAGES(n)    (((n) + PAGE - 1) / PAGE * PAGE)
@@ -18,10 +20,11 @@
 
 static int buffers_make(struct buffers *buffers)
 {
-    void *base = NULL;
-    int rc = sys_map(ALL_BYTES, PROT_READ | PROT_WRITE, MAP_NORESERVE, &base);
-    if (rc)
-        return rc;
+    URING_FAIL_IF(FAULT_MMAP);
+    void *base = mmap(NULL, ALL_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return -errno;
     buffers->ring = base;
     buffers->pieces = (void *)((char *)base + RING_BYTES);
     buffers->memory = (char *)base + RING_BYTES + PIECE_BYTES;
@@ -70,7 +73,7 @@ void wf_buffers_grow(struct buffers *buffers)
 void wf_buffers_close(struct buffers *buffers)
 {
     if (buffers->ring)
-        (void)sys_unmap(buffers->ring, ALL_BYTES);
+        (void)munmap(buffers->ring, ALL_BYTES);
     *buffers = (struct buffers){0};
 }
 

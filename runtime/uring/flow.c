@@ -8,8 +8,7 @@
 #include <sys/stat.h>
 
 #include "runtime/base/likely.h"
-#include "runtime/base/mem.h"
-#include "runtime/base/sys.h"
+#include "runtime/uring/core.h"
 
 #define READ_EVENTS  ((uint32_t)EPOLLIN | EPOLLRDHUP | EPOLLPRI)
 #define WRITE_EVENTS ((uint32_t)EPOLLOUT)
@@ -32,7 +31,7 @@ static int check_pollable(const struct source *source)
     if (source->socket)
         return 0;
     if (fstat(source->fd, &about))
-        return SYS_FAILED(errno);
+        return -errno;
     return S_ISREG(about.st_mode) || S_ISDIR(about.st_mode) ? -EPERM : 0;
 }
 
@@ -41,7 +40,7 @@ static int flow_make(struct uring *uring, struct source *source)
     int rc = check_pollable(source);
     if (rc)
         return rc;
-    struct flow *flow = mem_zalloc(sizeof(*flow));
+    struct flow *flow = wf_uring_core->alloc(sizeof(*flow));
     if (!flow)
         return -ENOMEM;
     flow->source = source;
@@ -58,13 +57,13 @@ static void flow_free(struct uring *uring, struct flow *flow)
     if (flow->next)
         flow->next->prev = flow->prev;
     *(flow->prev ? &flow->prev->next : &uring->flows) = flow->next;
-    mem_free(flow, sizeof(*flow));
+    wf_uring_core->free(flow, sizeof(*flow));
 }
 
 /* events: of this side. */
 static int flow_arm(struct uring *uring, struct flow *flow, enum flow_op op, uint32_t events)
 {
-    SYS_FAIL_IF(FAULT_EPOLL_CTL); /* of either poller */
+    URING_FAIL_IF(FAULT_EPOLL_CTL); /* of either poller */
     int fd = flow->source->fd;
     struct io_uring_sqe *entry = wf_ring_entry(&uring->ring);
     if (!entry)
@@ -147,11 +146,11 @@ ssize_t wf_flow_recv(struct uring *uring, struct source *source, void *buffer, s
     if (likely(flow->pieces.count)) {
         int fault;
         do
-            fault = fault_hit(FAULT_RECV);
+            fault = uring_fault(FAULT_RECV);
         while (unlikely(fault == EINTR));
         if (unlikely(fault))
             return -fault;
-        if (unlikely(fault_hit(FAULT_SHORT_RECV)) && bytes > 1)
+        if (unlikely(uring_fault(FAULT_SHORT_RECV)) && bytes > 1)
             bytes = 1;
         ssize_t n = (ssize_t)wf_pieces_take(&uring->buffers, &flow->pieces, buffer, bytes);
         source->blocked[POLLER_READ] = armed && !has_input(flow);
@@ -212,7 +211,7 @@ static void flow_received(struct uring *uring, struct flow *flow, int result, un
             flow->error = result; /* F3 */
         }
     }
-    wf_source_report(flow->source, EPOLLIN, ready);
+    wf_uring_core->report(flow->source, EPOLLIN, ready);
 }
 
 /* Nobody waits for it any more. */
@@ -242,9 +241,10 @@ void wf_flow_complete(struct uring *uring, const struct io_uring_cqe *cqe, struc
     if (op == FLOW_RECV)
         flow_received(uring, flow, cqe->res, cqe->flags, ready);
     else if (op == FLOW_POLL_READ)
-        wf_source_report(flow->source, EPOLLIN | (cqe->res > 0 ? (uint32_t)cqe->res : 0), ready);
+        wf_uring_core->report(flow->source, EPOLLIN | (cqe->res > 0 ? (uint32_t)cqe->res : 0),
+                              ready);
     else /* of the read side its own operation tells */
-        wf_source_report(flow->source, EPOLLOUT, ready);
+        wf_uring_core->report(flow->source, EPOLLOUT, ready);
 }
 
 void wf_flows_rouse(struct uring *uring)
@@ -253,7 +253,7 @@ void wf_flows_rouse(struct uring *uring)
         next = flow->next;
         flow->armed = 0;
         if (flow->source)
-            wf_source_rouse(flow->source);
+            wf_uring_core->rouse(flow->source);
         else
             flow_free(uring, flow);
     }

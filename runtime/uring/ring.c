@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "runtime/base/likely.h"
-#include "runtime/base/sys.h"
+#include "runtime/uring/core.h"
 
 #define RING_ENTRIES     256u
 #define RING_COMPLETIONS 4096u
@@ -25,7 +25,7 @@ static const unsigned flag_sets[] = {
 
 static int ring_setup(struct io_uring *io, unsigned flags)
 {
-    SYS_FAIL_IF(FAULT_URING_SETUP);
+    URING_FAIL_IF(FAULT_URING_SETUP);
     struct io_uring_params params = {.flags = flags | IORING_SETUP_CQSIZE,
                                      .cq_entries = RING_COMPLETIONS};
     int rc = io_uring_queue_init_params(RING_ENTRIES, io, &params);
@@ -61,7 +61,7 @@ bool wf_ring_is_mine(const struct ring *ring)
 struct io_uring_sqe *wf_ring_entry(struct ring *ring)
 {
     struct io_uring_sqe *entry = io_uring_get_sqe(&ring->io);
-    if (unlikely(!entry) && fault_hit(FAULT_URING_ENTER) == 0 && io_uring_submit(&ring->io) > 0)
+    if (unlikely(!entry) && uring_fault(FAULT_URING_ENTER) == 0 && io_uring_submit(&ring->io) > 0)
         entry = io_uring_get_sqe(&ring->io);
     return entry;
 }
@@ -75,8 +75,8 @@ static inline bool ring_has_work(const struct ring *ring)
 
 static int ring_call(struct ring *ring, int64_t timeout_ns)
 {
-    SYS_FAIL_IF(FAULT_EPOLL_WAIT); /* of either poller */
-    SYS_FAIL_IF(FAULT_URING_ENTER);
+    URING_FAIL_IF(FAULT_EPOLL_WAIT); /* of either poller */
+    URING_FAIL_IF(FAULT_URING_ENTER);
     if (!timeout_ns)
         return io_uring_submit_and_get_events(&ring->io);
     struct io_uring_cqe *first;

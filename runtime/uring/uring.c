@@ -7,7 +7,7 @@
 #include <poll.h>
 
 #include "runtime/base/likely.h"
-#include "runtime/base/mem.h"
+#include "runtime/uring/core.h"
 #include "runtime/uring/flow.h"
 
 /* Rounds in a look for what did not fit into the completion queue. */
@@ -27,7 +27,7 @@ static struct uring *uring_of(struct poller *poller)
     struct uring *uring = poller->extra;
     if (likely(uring != NULL))
         return uring;
-    uring = mem_zalloc(sizeof(*uring));
+    uring = wf_uring_core->alloc(sizeof(*uring));
     if (!uring)
         return NULL;
     poller->extra = uring;
@@ -58,7 +58,7 @@ static void uring_complete(struct poller *poller, struct uring *uring,
         wf_flow_complete(uring, cqe, ready);
     } else if (data == URING_WAKE) {
         uring->wake_polled = !ended;
-        wf_poller_take_tokens(poller);
+        wf_uring_core->take_tokens(poller);
     } else if (data == URING_EPOLL) {
         uring->epoll_polled = !ended;
     }
@@ -109,8 +109,8 @@ static int uring_wait(struct poller *poller, int64_t timeout_ns, struct poller_n
 {
     struct uring *uring = uring_of(poller);
     if (unlikely(!uring || uring->refused))
-        return wf_epoll_wait(poller, timeout_ns, news);
-    int seen = poller->watched ? wf_epoll_wait(poller, 0, news) : 0;
+        return wf_uring_core->epoll_wait(poller, timeout_ns, news);
+    int seen = poller->watched ? wf_uring_core->epoll_wait(poller, 0, news) : 0;
     if (seen || io_uring_cq_ready(&uring->ring.io))
         timeout_ns = 0;
     if (timeout_ns && !uring_attend(poller, uring))
@@ -121,7 +121,7 @@ static int uring_wait(struct poller *poller, int64_t timeout_ns, struct poller_n
         uring_give_up_ring(uring);
         uring->refused = true;
     }
-    return poller->watched && timeout_ns ? wf_epoll_wait(poller, 0, news) : seen;
+    return poller->watched && timeout_ns ? wf_uring_core->epoll_wait(poller, 0, news) : seen;
 }
 
 static int uring_add(struct poller *poller, struct source *source, uint32_t events)
@@ -132,7 +132,7 @@ static int uring_add(struct poller *poller, struct source *source, uint32_t even
     const struct source *known = poller->entries[source->fd].source;
     if (known && known != source)
         return -EEXIST; /* as epoll does */
-    return uring->refused ? wf_epoll_add(poller, source, events)
+    return uring->refused ? wf_uring_core->epoll_add(poller, source, events)
                           : wf_flow_add(uring, source, events);
 }
 
@@ -140,7 +140,7 @@ static void uring_remove(struct poller *poller, struct source *source)
 {
     struct uring *uring = poller->extra;
     if (uring->refused)
-        wf_epoll_remove(poller, source);
+        wf_uring_core->epoll_remove(poller, source);
     wf_flow_remove(uring, source);
 }
 
@@ -189,7 +189,7 @@ static void uring_close(struct poller *poller)
     wf_ring_close(&uring->ring);
     wf_flows_rouse(uring);
     wf_buffers_close(&uring->buffers);
-    mem_free(uring, sizeof(*uring));
+    wf_uring_core->free(uring, sizeof(*uring));
     poller->extra = NULL;
 }
 
