@@ -155,7 +155,7 @@ static int serve_until_q(weft_stream_reader *reader, weft_stream_writer *writer,
 /* One visit: whether the server has said the text back, and then ended the stream. */
 static bool visit(const char *text)
 {
-    char back[16];
+    char back[16] = "";
     size_t got = 0, bytes = strlen(text);
     struct timeval patience = {60, 0};
     int fd = socket(serving_at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

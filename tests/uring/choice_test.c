@@ -16,6 +16,9 @@
 #include "tests/support/faults.h"
 #include "tests/support/suite.h"
 
+#ifndef LINKED
+#define LINKED 1
+#endif
 #define RING (LINKED ? "io_uring" : "epoll")
 
 static const char *poller_by(weft_poller option, const char *environment)
