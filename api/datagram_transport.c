@@ -177,8 +177,10 @@ static void read_run(struct runnable *r, struct weft_loop *loop)
     transport_enter(&d->base);
     for (int turn = 0; wants_to_read(d); turn++) {
         if (turn == TURN_MAX) {
-            d->read_pending = true;
-            ready_push(loop, &d->read_ready);
+            if (!d->read_pending) { /* else the protocol has paused and resumed */
+                d->read_pending = true;
+                ready_push(loop, &d->read_ready);
+            }
             break;
         }
         if (!receive_one(d)) {

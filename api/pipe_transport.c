@@ -206,8 +206,10 @@ static void read_run(struct runnable *r, struct weft_loop *loop)
             break;
         }
         if (reads == READS_MAX) {
-            p->read_pending = true;
-            ready_push(loop, &p->read_ready);
+            if (!p->read_pending) { /* else the protocol has paused and resumed */
+                p->read_pending = true;
+                ready_push(loop, &p->read_ready);
+            }
             break;
         }
         if (!(p->base.protocol->ops->get_buffer ? read_into(p) : read_plain(p))) {

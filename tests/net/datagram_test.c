@@ -22,6 +22,7 @@ struct talker {
     size_t bytes; /* of the latest datagram */
     weft_address sender;
     bool quiet;
+    bool stutter; /* pauses and resumes with each datagram */
 };
 
 static struct talker *talker_of(weft_protocol *protocol)
@@ -55,6 +56,10 @@ static int talker_received(weft_protocol *protocol, const void *data, size_t byt
     t->sender = *sender;
     snprintf(text, sizeof(text), "<%.*s>", bytes < 40 ? (int)bytes : 40, (const char *)data);
     told(t, text);
+    if (t->stutter) {
+        weft_transport_pause_reading(t->transport);
+        weft_transport_resume_reading(t->transport);
+    }
     return t->fail_in_received ? weft_fail(t->fail_in_received, "received failed") : 0;
 }
 
@@ -748,6 +753,13 @@ START_SIM(paused)
             sim_pass(1);
     }
     talker_await(&t, t.received == 101);
+    /* The same, paused and resumed each time. */
+    t.stutter = true;
+    for (int i = 0; i < 100; i++) {
+        while (send(fd, "c", 1, MSG_DONTWAIT) != 1)
+            sim_pass(1);
+    }
+    talker_await(&t, t.received == 201);
     talker_close(&t);
     close(fd);
     return 0;

@@ -99,6 +99,25 @@ START_SIM(much_is_read_in_turns)
 }
 END_TEST
 
+/* A protocol that pauses and resumes with all that it gets is read on, in turns (PIPE-03). */
+START_SIM(a_stutter_loses_nothing)
+{
+    struct probe p = {
+        .protocol.ops = &buffered_probe_ops, .own_size = 16, .quiet = true, .stutter = true};
+    int ends[2];
+    open_pipe(ends, 1);
+    probe_read_pipe(&p, ends[0]);
+    static char block[4096];
+    ck_assert_int_eq(write(ends[1], block, sizeof(block)), (ssize_t)sizeof(block));
+    close(ends[1]);
+    probe_await(&p, p.lost);
+    ck_assert_uint_eq(p.bytes, sizeof(block));
+    ck_assert_trace("made eof lost");
+    probe_gone(&p);
+    return 0;
+}
+END_TEST
+
 /* Sockets are read as well; a character device also, where it cannot be polled. */
 START_SIM(sockets_and_devices_are_read)
 {
@@ -430,15 +449,25 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        a_pipe_is_read_to_its_end,          the_end_cannot_be_put_off,
-        a_protocol_with_a_buffer,           much_is_read_in_turns,
-        sockets_and_devices_are_read,       a_closed_terminal_is_no_news,
-        a_terminal_gives_its_lines,         a_read_error_is_reported,
-        reading_pauses_and_resumes,         closing_stops_reading,
-        a_read_pipe_takes_no_data,          files_are_refused,
-        a_watched_descriptor_is_refused,    outside_a_task_nothing_is_connected,
-        a_failing_protocol_closes_the_pipe, a_dropped_pipe_is_reported,
-        a_cancelled_connect_closes,         a_closed_loop_closes_its_pipes,
+        a_pipe_is_read_to_its_end,
+        the_end_cannot_be_put_off,
+        a_protocol_with_a_buffer,
+        much_is_read_in_turns,
+        a_stutter_loses_nothing,
+        sockets_and_devices_are_read,
+        a_closed_terminal_is_no_news,
+        a_terminal_gives_its_lines,
+        a_read_error_is_reported,
+        reading_pauses_and_resumes,
+        closing_stops_reading,
+        a_read_pipe_takes_no_data,
+        files_are_refused,
+        a_watched_descriptor_is_refused,
+        outside_a_task_nothing_is_connected,
+        a_failing_protocol_closes_the_pipe,
+        a_dropped_pipe_is_reported,
+        a_cancelled_connect_closes,
+        a_closed_loop_closes_its_pipes,
     };
     Suite *suite = suite_create("pipe_read");
     TCase *tcase = tcase_create("reading");
