@@ -187,10 +187,14 @@ int wf_socket_refuse(const struct socket_caller *caller, const weft_socket *sock
     return weft_fail(WEFT_EWRONGTHREAD, "the socket is registered with another loop");
 }
 
-int wf_socket_yield(struct weft_loop *loop)
+int wf_socket_yield(struct weft_loop *loop, weft_socket *socket)
 {
     loop_attend(loop); /* timers and descriptors get theirs too */
-    return weft_yield();
+    socket->users++;
+    int rc = weft_yield();
+    bool closed = socket->closed;
+    wf_socket_leave(socket);
+    return closed && !rc ? -EBADF : rc;
 }
 
 /* A task in an operation. */

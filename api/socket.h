@@ -35,11 +35,11 @@ struct socket_caller {
 /* What is wrong with the caller or the socket. */
 int wf_socket_refuse(const struct socket_caller *caller, const weft_socket *socket);
 
-/* The budget is used up: others have a turn. 0; WEFT_ECANCELLED. */
-int wf_socket_yield(struct weft_loop *loop);
+/* The budget is used up: others have a turn. 0; WEFT_ECANCELLED; -EBADF: one of them has closed it. */
+int wf_socket_yield(struct weft_loop *loop, weft_socket *socket);
 
 /* Before an operation: 0, or why it cannot be; WEFT_ECANCELLED. */
-static inline int socket_begin(struct socket_caller *caller, const weft_socket *socket)
+static inline int socket_begin(struct socket_caller *caller, weft_socket *socket)
 {
     struct weft_loop *loop = loop_current();
     caller->loop = loop;
@@ -51,7 +51,7 @@ static inline int socket_begin(struct socket_caller *caller, const weft_socket *
         loop->io_step = loop->ready.steps;
         loop->io_calls = 0;
     } else if (unlikely(++loop->io_calls > SOCKET_BUDGET)) {
-        return wf_socket_yield(loop);
+        return wf_socket_yield(loop, socket);
     }
     return 0;
 }

@@ -322,6 +322,32 @@ START_SIM(short_counts)
 }
 END_TEST
 
+COROUTINE(reader_of_much)
+{
+    weft_socket *socket = arg;
+    char byte;
+    ssize_t n;
+    while ((n = weft_sock_recv(socket, &byte, 1)) == 1)
+        continue;
+    return (int)n;
+}
+
+/* A socket that always has something lets others run; one of them may close it. */
+START_SIM(closed_by_others)
+{
+    open_pair();
+    ck_assert_uint_gt(fill(pair[1]), 4096);
+    weft_task *task = weft_create_task(reader_of_much, pair[0], NULL);
+    ck_assert_int_eq(weft_yield(), 0);
+    ck_assert(!weft_done(task));
+    weft_socket_close(pair[0]);
+    pair[0] = NULL;
+    ck_assert_int_eq(weft_join(task, NULL), -EBADF);
+    close_pair();
+    return 0;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sock");
@@ -337,6 +363,7 @@ int main(void)
     tcase_add_test(tests, refused);
     tcase_add_test(tests, twice);
     tcase_add_test(tests, short_counts);
+    tcase_add_test(tests, closed_by_others);
     suite_add_tcase(suite, tests);
     return suite_main(suite);
 }
