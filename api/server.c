@@ -61,9 +61,11 @@ static int begin_serving(weft_server *server)
     int rc = listen_all(server);
     if (rc)
         return rc;
+    weft_server_ref(server); /* what goes wrong is reported, and who is told may give it back */
     server->serving = true;
     for (int i = 0; i < server->parts_count; i++)
         wf_part_tell(&server->parts[i], PART_START);
+    weft_server_unref(server);
     return 0;
 }
 
@@ -132,9 +134,12 @@ bool weft_server_is_serving(const weft_server *server)
     return server && server->serving;
 }
 
-/* Nobody can connect any more, before the other loop has closed the sockets. */
+/* Nobody can connect any more, before the other loop has closed the sockets. With a closed loop they
+ * are closed, and their numbers may be other files'. */
 static void stop_listening(struct server_part *part)
 {
+    if (loop_is_closed(part->loop))
+        return;
     /* Relaxed: whoever sees the socket shut down has been in the kernel after this. */
     atomic_store_explicit(&part->shut, true, memory_order_relaxed);
     for (int i = 0; i < part->count; i++)

@@ -42,7 +42,7 @@ struct listener {
     struct source source;
     struct source_wait wait;
     struct loop_timer retry; /* retry.fire is what is queued, for the wait too */
-    bool pending;            /* waits, or its timer is armed, or it is queued */
+    bool pending;            /* waits, or its timer is armed, or it is queued, or runs */
     bool nodelay;            /* what it accepts has TCP_NODELAY */
     bool own;                /* its connections are nobody else's: it may be shut down */
     struct server_part *part;

@@ -2,7 +2,7 @@
  * server_part.c - a server's part on one loop: accepts connections, and counts them.
  *
  * A listener is in at most one place (`pending`): it waits for the poller, for its timer, or its turn
- * in the queue. So many connections as the backlog allows are accepted in a turn (SRVR-12).
+ * in the queue, or has its turn. So many connections as the backlog allows are accepted in a turn (SRVR-12).
  */
 #include <errno.h>
 
@@ -108,8 +108,13 @@ static void take_connection(struct listener *listener, int fd, const weft_addres
 /* The part's memory is still needed while a listener is in a queue (V2). */
 static void part_look(struct server_part *part);
 
+/* Whoever was told why may have closed the server. */
 static void pause_accepting(struct listener *listener)
 {
+    if (listener->part->closed) {
+        listener->pending = false;
+        return;
+    }
     listener->pending = true;
     loop_arm(listener->part->loop, &listener->retry.timer, clock_ns(SERVER_RETRY_DELAY));
 }
@@ -119,10 +124,9 @@ static void await_connections(struct listener *listener)
     struct server_part *part = listener->part;
     int rc = wf_source_watch(&listener->source, &part->loop->poller, POLLER_READ, &listener->wait);
 
-    if (likely(!rc)) {
-        listener->pending = true;
+    listener->pending = true; /* also while it is reported: the part is not over */
+    if (likely(!rc))
         return;
-    }
     report(listener, "a listening socket could not be watched", rc);
     pause_accepting(listener);
 }
@@ -177,25 +181,26 @@ static void accept_run(struct runnable *r, struct weft_loop *loop)
     struct listener *listener = container_of(r, struct listener, retry.fire);
     struct server_part *part = listener->part;
 
-    listener->pending = false;
     if (unlikely(!loop) || unlikely(part->closed)) {
+        listener->pending = false;
         part_look(part);
         return;
     }
+    /* It stays pending: what is reported may make the program close the server. */
     (void)scope_begin(&wf_scope_thread, &part->scope);
     int left = part->server->backlog;
     while (accept_one(listener)) {
         if (--left > 0 && !part->closed)
             continue;
-        if (!part->closed) {
-            listener->pending = true;
+        if (!part->closed)
             ready_push(loop, r);
-        }
         break;
     }
     scope_end(&wf_scope_thread, &part->scope);
-    if (part->closed)
+    if (unlikely(part->closed)) {
+        listener->pending = false;
         part_look(part);
+    }
 }
 
 static void listener_close(struct listener *listener)

@@ -65,6 +65,52 @@ START_SIM(closed_while_it_pauses)
     return 0;
 }
 
+/* Who is told that nothing is accepted may close the server, and give it back. */
+static weft_server *given_up;
+
+static int give_server_up(weft_loop *loop, const weft_report *report, void *arg)
+{
+    (void)loop, (void)report, (void)arg;
+    reports_count++;
+    weft_server_close(given_up);
+    weft_server_unref(given_up);
+    given_up = NULL;
+    return 0;
+}
+
+START_SIM(closed_by_who_is_told)
+{
+    given_up = serve(serve_echo, NULL, NULL);
+    weft_address address = server_address(given_up);
+    weft_loop_set_exception_handler(weft_get_running_loop(), give_server_up, NULL);
+    wf_fault_arm(FAULT_ACCEPT, 1, EMFILE, false);
+    int client = connect_at_once(&address);
+    while (given_up)
+        ck_assert_int_eq(weft_yield(), 0);
+    wf_fault_reset();
+    ck_assert_int_eq(weft_sleep(5), 0);
+    ck_assert_int_eq(reports_count, 1);
+    close(client);
+    return 0;
+}
+
+/* The same when its socket cannot be watched, before it has accepted anything. */
+START_SIM(closed_as_it_starts)
+{
+    const weft_server_options options = {.no_start_serving = true};
+    weft_server *server = serve(serve_echo, NULL, &options);
+    given_up = server;
+    weft_loop_set_exception_handler(weft_get_running_loop(), give_server_up, NULL);
+    wf_fault_arm(FAULT_EPOLL_CTL, 1, ENOSPC, false);
+    int rc = weft_server_start_serving(server);
+    wf_fault_reset();
+    ck_assert_int_eq(rc, 0);
+    ck_assert_ptr_null(given_up);
+    ck_assert_int_eq(weft_sleep(5), 0);
+    ck_assert_int_eq(reports_count, 1);
+    return 0;
+}
+
 /* A connection that is gone before it is accepted is skipped in silence, and the next one taken (SRVR-35).
  */
 static const int skipped[] = {ECONNABORTED, EPROTO, EPERM, EHOSTUNREACH, EINTR};
@@ -265,6 +311,8 @@ int main(void)
     TCase *tcase = tcase_create("faults");
     tcase_add_loop_test(tcase, exhaustion_pauses_accepting, 0, COUNT(exhausted));
     tcase_add_test(tcase, closed_while_it_pauses);
+    tcase_add_test(tcase, closed_by_who_is_told);
+    tcase_add_test(tcase, closed_as_it_starts);
     tcase_add_loop_test(tcase, a_lost_connection_is_skipped, 0, COUNT(skipped));
     tcase_add_loop_test(tcase, a_failed_set_up_is_dropped, 0, 2);
     tcase_add_loop_test(tcase, a_server_survives, 0, COUNT(faults));
