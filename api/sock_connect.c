@@ -45,7 +45,7 @@ int weft_sock_connect(weft_socket *socket, const weft_address *address)
     weft_address peer = *address; /* the caller may drop it meanwhile */
     rc = connect_when_not_full(socket, &peer);
     while (rc == -EINPROGRESS) {
-        rc = wf_socket_wait(&caller, socket, POLLER_WRITE);
+        rc = wf_socket_wait_connected(&caller, socket);
         if (rc)
             return rc;
         rc = wf_source_connect(&socket->source, &peer.any, peer.bytes, true);

@@ -218,6 +218,16 @@ static bool socket_cancel(struct wait *wait, struct task *task, weft_error *erro
     return true;
 }
 
+/* The attempt goes with the wait: else the system would refuse the next one, or take it for this. */
+static bool connect_cancel(struct wait *wait, struct task *task, weft_error *error)
+{
+    struct socket_wait *waiting = container_of(wait, struct socket_wait, wait);
+    if (!socket_cancel(wait, task, error))
+        return false;
+    wf_source_disconnect(&waiting->socket->source);
+    return true;
+}
+
 static void socket_abandon(struct wait *wait, struct task *task)
 {
     struct socket_wait *waiting = container_of(wait, struct socket_wait, wait);
@@ -229,11 +239,13 @@ static void socket_abandon(struct wait *wait, struct task *task)
 
 static const struct wait_ops read_ops = {socket_cancel, socket_abandon, "socket to read"};
 static const struct wait_ops write_ops = {socket_cancel, socket_abandon, "socket to write"};
+static const struct wait_ops connect_ops = {connect_cancel, socket_abandon, "socket to connect"};
 
-int wf_socket_wait(const struct socket_caller *caller, weft_socket *socket, enum poller_side side)
+static inline int wait_with(const struct wait_ops *ops, const struct socket_caller *caller,
+                            weft_socket *socket, enum poller_side side)
 {
     struct socket_wait waiting = {
-        .wait = {side == POLLER_READ ? &read_ops : &write_ops, socket},
+        .wait = {ops, socket},
         .entry = {.ready = &caller->task->future.entry},
         .socket = socket,
         .side = side,
@@ -249,4 +261,14 @@ int wf_socket_wait(const struct socket_caller *caller, weft_socket *socket, enum
     wf_socket_leave(socket);
     rc = wait_outcome(caller->task, waiting.cancelled, waiting.error);
     return unlikely(closed) && !rc ? -EBADF : rc;
+}
+
+int wf_socket_wait(const struct socket_caller *caller, weft_socket *socket, enum poller_side side)
+{
+    return wait_with(side == POLLER_READ ? &read_ops : &write_ops, caller, socket, side);
+}
+
+int wf_socket_wait_connected(const struct socket_caller *caller, weft_socket *socket)
+{
+    return wait_with(&connect_ops, caller, socket, POLLER_WRITE);
 }

@@ -60,6 +60,9 @@ static inline int socket_begin(struct socket_caller *caller, weft_socket *socket
  * closed; -ENOMEM and the like. */
 int wf_socket_wait(const struct socket_caller *caller, weft_socket *socket, enum poller_side side);
 
+/* The same after a connection was begun, which is given up when the wait is cancelled. */
+int wf_socket_wait_connected(const struct socket_caller *caller, weft_socket *socket);
+
 /* A task that was counted in `users` waits no longer (K1). */
 void wf_socket_leave(weft_socket *socket);
 

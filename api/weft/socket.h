@@ -142,7 +142,7 @@ WEFT_API ssize_t weft_sock_sendto(weft_socket *socket, const void *buffer, size_
  * @address: borrowed; see weft_sock_connect_host() for names
  *
  * Context:      a task of the socket's loop
- * Cancellation: the attempt is left alone; the socket can be connected again (SOCK-13)
+ * Cancellation: the attempt is given up; the socket can be connected again (SOCK-13)
  * Return:       0; -errno of the connection, with a message that names the address; otherwise as
  *               weft_sock_recv()
  * asyncio:      loop.sock_connect(sock, address)

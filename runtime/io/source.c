@@ -146,6 +146,13 @@ int wf_source_connect(struct source *source, const struct sockaddr *address, soc
     return -EINPROGRESS;
 }
 
+void wf_source_disconnect(struct source *source)
+{
+    const struct sockaddr none = {.sa_family = AF_UNSPEC};
+    /* It fails where there is no such thing; then the attempt is left alone. */
+    (void)sys_connect(source->fd, &none, sizeof(none));
+}
+
 static void waits_add(struct source_waits *waits, struct source_wait *wait)
 {
     wait->waiting = true;

@@ -77,6 +77,9 @@ ssize_t wf_source_sendfile(struct source *source, int file, off_t *offset, size_
 int wf_source_connect(struct source *source, const struct sockaddr *address, socklen_t bytes,
                       bool again);
 
+/* A connection that was begun is given up; another one can be begun. */
+void wf_source_disconnect(struct source *source);
+
 /*
  * Queues wait->ready on the loop of the poller, in the next look at it at the earliest, when the side may
  * be ready. 0; -errno: nothing is watched; -EXDEV: it is registered with another poller.
