@@ -122,22 +122,18 @@ int wf_connect_give_up(weft_transport *transport, int code)
 /* *sock becomes NULL when the socket is the transport's, also if that fails later. */
 static int transport_make(struct making *making, weft_socket **sock, weft_transport **ret_transport)
 {
-    const struct socket_transport_options plain = {.waiter = making->ssl ? NULL : making->waiter};
     struct source *source = &(*sock)->source;
+    const struct socket_transport_options plain = {.waiter = making->ssl ? NULL : making->waiter,
+                                                   .source = source};
     weft_transport *transport;
 
     if ((*sock)->users)
         return weft_fail(-EBUSY, "a task waits for the socket");
     if (source->poller && source->poller != &loop_current()->poller)
         return weft_fail(WEFT_EWRONGTHREAD, "the socket is registered with another loop");
-    int fd = wf_source_detach(source);
-    if (fd < 0)
-        return fd;
-    transport = wf_socket_transport_new(loop_current(), fd, making->protocol, &plain);
-    if (!transport) {
-        wf_source_init(source, fd, true, source->tcp);
+    transport = wf_socket_transport_new(loop_current(), source->fd, making->protocol, &plain);
+    if (!transport)
         return -ENOMEM;
-    }
     weft_socket_close(*sock);
     *sock = NULL;
     int rc = making->ssl ? put_tls_over(making, transport, &transport) : 0;

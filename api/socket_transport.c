@@ -181,6 +181,8 @@ weft_transport *wf_socket_transport_new(struct weft_loop *loop, int fd, weft_pro
     wf_transport_init(&s->base, &socket_ops, loop, protocol);
     wf_source_init(&s->source, fd, true, false);
     s->source.stream = true;
+    if (options->source)
+        wf_source_move(options->source, &s->source);
     s->read_wait.ready = &s->read_ready;
     s->write_wait.ready = &s->write_ready;
     s->read_ready.run = wf_socket_read_run;

@@ -9,6 +9,7 @@
 #include "api/transport.h"
 
 struct socket_transport;
+struct source;
 
 /* The transports that somebody looks after, such as a server its clients. On one loop. */
 struct socket_group {
@@ -27,6 +28,7 @@ struct socket_transport_options {
      * done. Borrowed: a reference is taken. */
     weft_future *waiter;
     struct socket_group *group; /* joined */
+    struct source *source;      /* that has the descriptor so far: moved. Else NULL */
 };
 
 /*
@@ -34,7 +36,7 @@ struct socket_transport_options {
  * queue, then reading begins (TRAN-05). It keeps itself alive until then: the caller may give its
  * reference back at once, if the protocol takes one in connection_made.
  *
- * @fd: the transport's, once the call succeeds; registered with no poller
+ * @fd: the transport's, once the call succeeds; registered with no poller, unless by options->source
  *
  * Owned by the caller; NULL with errno ENOMEM: fd is still the caller's. On the loop's thread. The
  * protocol's functions run in a copy of the current context.

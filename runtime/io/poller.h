@@ -51,6 +51,8 @@ struct poller_ops {
     ssize_t (*recv)(struct source *source, void *buffer, size_t bytes);
     /* The same: from now on nothing is received ahead. 0; -EBUSY: something was, and is still to be read. */
     int (*settle)(struct source *source);
+    /* The same: what it has `extra` was another source's of this descriptor, in all that is registered. */
+    void (*moved)(struct source *source);
     /* A run begins, maybe in another thread than the last one. */
     void (*begin)(struct poller *poller);
     void (*close)(struct poller *poller); /* all sources are gone */

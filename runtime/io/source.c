@@ -297,6 +297,23 @@ int wf_source_detach(struct source *source)
     return rc ? rc : source_release(source);
 }
 
+void wf_source_move(struct source *from, struct source *to)
+{
+    if (from->extra) {
+        to->poller = from->poller;
+        to->events = from->events;
+        to->hung = from->hung;
+        memcpy(to->blocked, from->blocked, sizeof(to->blocked));
+        to->extra = from->extra;
+        to->poller->entries[to->fd].source = to;
+        to->poller->ops->moved(to);
+        from->extra = NULL;
+        from->poller = NULL;
+        from->events = 0;
+    }
+    (void)source_release(from);
+}
+
 void wf_source_close(struct source *source)
 {
     int fd = source_release(source);

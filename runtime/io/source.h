@@ -94,7 +94,11 @@ bool wf_source_unwatch(struct source *source, enum poller_side side, struct sour
  * it stays where it is: something that was received ahead has still to be read. */
 int wf_source_detach(struct source *source);
 
-/* The same, and closes it; what was received ahead is lost. */
+/* The descriptor goes to another source, which was made with it, and with it what was received ahead. Nobody may be
+ * waiting; the other one is for the same poller. */
+void wf_source_move(struct source *from, struct source *to);
+
+/* As detaching it, and closes it; what was received ahead is lost. */
 void wf_source_close(struct source *source);
 
 /* For the poller: epoll's events have come; the runnables of waits that are over go to the chain. */

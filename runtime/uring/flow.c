@@ -178,6 +178,12 @@ bool wf_flow_stop(struct uring *uring, struct source *source)
     return true;
 }
 
+void wf_flow_moved(struct source *source)
+{
+    struct flow *flow = source->extra;
+    flow->source = source;
+}
+
 bool wf_flow_has_input(const struct source *source)
 {
     return has_input(source->extra);

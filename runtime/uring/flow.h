@@ -36,6 +36,7 @@ ssize_t wf_flow_recv(struct uring *uring, struct source *source, void *buffer, s
 
 /* Ends a receive in flight. True: it is still to complete. */
 bool wf_flow_stop(struct uring *uring, struct source *source);
+void wf_flow_moved(struct source *source); /* its flow was another one's */
 bool wf_flow_has_input(const struct source *source);
 
 /* An operation has completed. */

@@ -183,6 +183,17 @@ static int uring_settle(struct source *source)
     return wf_flow_has_input(source) ? -EBUSY : 0;
 }
 
+static void uring_moved(struct source *source)
+{
+    struct uring *uring = source->poller->extra;
+    wf_flow_moved(source);
+    if (!uring->refused)
+        return;
+    wf_epoll_remove(source->poller, source); /* epoll knows the address of the other one */
+    source->events = 0;
+    source->blocked[POLLER_READ] = source->blocked[POLLER_WRITE] = false;
+}
+
 static void uring_close(struct poller *poller)
 {
     struct uring *uring = poller->extra;
@@ -200,6 +211,7 @@ const struct poller_ops wf_uring_ops = {
     .remove = uring_remove,
     .recv = uring_recv,
     .settle = uring_settle,
+    .moved = uring_moved,
     .begin = uring_begin,
     .close = uring_close,
 };

@@ -206,11 +206,12 @@ START_TEST(no_task)
 }
 END_TEST
 
-/* Receives until it is cancelled. */
+/* Receives a byte, or until it is cancelled. */
 COROUTINE(receive)
 {
     char byte;
-    return (int)weft_sock_recv(arg, &byte, 1);
+    ssize_t n = weft_sock_recv(arg, &byte, 1);
+    return n < 0 ? (int)n : 0;
 }
 
 /* CONN-06: a connected socket becomes the writer's. */
@@ -238,6 +239,31 @@ START_SIM(given_socket)
     hang_up();
     ck_assert_int_eq(weft_sock_recv(pair[1], buffer, sizeof(buffer)), 0);
     weft_socket_close(pair[1]);
+    return 0;
+}
+
+/* What has come for a given socket, and was not read, is the reader's; what comes later, too. */
+START_SIM(given_socket_with_input)
+{
+    weft_socket *pair[2];
+    char *data;
+
+    ck_assert_int_eq(weft_socketpair(pair), 0);
+    weft_connection_options options = {.sock = pair[0]};
+    weft_task *task = weft_create_task(receive, pair[0], NULL);
+    sim_pass(1);
+    ck_assert_int_eq(weft_sock_sendall(pair[1], "abcdef", 6), 0);
+    while (!weft_done(task))
+        sim_pass(1);
+    ck_assert_int_eq(weft_join(task, NULL), 0);
+    ck_assert_int_eq(connect_to(NULL, NULL, &options), 0);
+    ck_assert_int_eq(weft_stream_readexactly(reader, 5, &data), 5);
+    ck_assert_mem_eq(data, "bcdef", 5);
+    ck_assert_int_eq(weft_sock_sendall(pair[1], "gh", 2), 0);
+    weft_socket_close(pair[1]);
+    ck_assert_int_eq(weft_stream_read(reader, -1, &data), 2);
+    ck_assert_mem_eq(data, "gh", 2);
+    hang_up();
     return 0;
 }
 
@@ -551,6 +577,7 @@ int main(void)
     tcase_add_test(tests, refused_options);
     tcase_add_test(tests, no_task);
     tcase_add_test(tests, given_socket);
+    tcase_add_test(tests, given_socket_with_input);
     tcase_add_test(tests, ports);
     tcase_add_test(tests, zones);
     tcase_add_test(tests, limits_of_resolution);
