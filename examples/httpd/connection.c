@@ -300,18 +300,33 @@ static int serve_new(struct connection *connection)
     return err;
 }
 
+/* Closes, and waits until what is left has been taken, no longer than the send time-out. */
+static int close_writer(const struct httpd *httpd, weft_stream_writer *writer)
+{
+    weft_timeout limit;
+    weft_stream_close(writer);
+    int err = weft_timeout_init(&limit, httpd->options.send_timeout);
+    if (!err)
+        err = weft_timeout_begin(&limit);
+    if (!err)
+        err = weft_timeout_end(&limit, weft_stream_wait_closed(writer));
+    if (err != WEFT_ETIMEDOUT)
+        return err;
+    weft_transport_abort(weft_stream_transport(writer));
+    return weft_stream_wait_closed(writer);
+}
+
 int connection_main(weft_stream_reader *reader, weft_stream_writer *writer, void *arg)
 {
     struct connection *connection = connection_new(arg, reader, writer);
     int err = connection ? serve_new(connection) : -ENOMEM;
     if (err && err != CONNECTION_OVER) /* nothing more can be sent in order */
         weft_transport_abort(weft_stream_transport(writer));
-    weft_stream_close(writer);
     if (connection) {
         unlink_connection(connection);
         free(connection);
     }
-    int rc = weft_stream_wait_closed(writer); /* what was the matter with it is nobody's concern */
+    int rc = close_writer(arg, writer); /* what was the matter with it is nobody's concern */
     weft_stream_reader_unref(reader);
     weft_stream_writer_unref(writer);
     return err == WEFT_ECANCELLED || rc == WEFT_ECANCELLED ? WEFT_ECANCELLED : 0;

@@ -4,9 +4,6 @@
  *      proxy --to HOST:PORT [--host HOST] [--port PORT] [--connect-timeout S] [--idle-timeout S]
  *            [--max-connections N]
  *
- *      client ===> pump ===> target      a task a direction, in a group
- *             <=== pump <===
- *
  * Either side may end its direction and go on reading: the end is passed on, and the other direction
  * lives until it ends too. A side that breaks ends both. A pair in which nothing moves for the idle
  * time is closed. What is in memory for each pair is bounded: a pump that cannot send does not
@@ -24,7 +21,7 @@
 
 #include <weft/weft.h>
 
-#define BLOCK_BYTES 16384
+#include "examples/proxy/pump.h"
 
 struct proxy {
     const char *host, *port;
@@ -34,100 +31,8 @@ struct proxy {
     _Atomic int connections; /* on all loops */
 };
 
-/* A side of a pair. */
-struct side {
-    weft_stream_reader *reader;
-    weft_stream_writer *writer;
-};
-
-/* Two connections; both directions are on one loop. */
-struct pair {
-    const struct proxy *proxy;
-    struct side client, target;
-    double moved; /* the loop's time when something last did */
-};
-
-struct pump {
-    struct pair *pair;
-    weft_stream_reader *from;
-    weft_stream_writer *to;
-};
-
-/*
- * The next bytes of one direction. Time is over only when the other one has not moved either: a long
- * download is no reason to give up on the side that only listens.
- */
-static ssize_t read_block(struct pump *pump, char **ret_data)
+static int connect_target(const struct proxy *proxy, struct pair *pair)
 {
-    struct pair *pair = pump->pair;
-    for (;;) {
-        double deadline = pair->moved + pair->proxy->idle_timeout;
-        weft_timeout limit;
-        int err = weft_timeout_init_at(&limit, deadline);
-        if (!err)
-            err = weft_timeout_begin(&limit);
-        if (err)
-            return err;
-        ssize_t n = weft_stream_read(pump->from, BLOCK_BYTES, ret_data);
-        err = weft_timeout_end(&limit, n < 0 ? (int)n : 0);
-        if (err != WEFT_ETIMEDOUT || pair->moved + pair->proxy->idle_timeout <= deadline)
-            return err ? err : n;
-    }
-}
-
-/* Waits until there is room again, no longer than the idle time. */
-static int drain(struct pump *pump)
-{
-    weft_timeout limit;
-    int err = weft_timeout_init(&limit, pump->pair->proxy->idle_timeout);
-    if (!err)
-        err = weft_timeout_begin(&limit);
-    return err ? err : weft_timeout_end(&limit, weft_stream_drain(pump->to));
-}
-
-/* A task: one direction, to its end. */
-static int pump_bytes(void *arg, void **result)
-{
-    (void)result;
-    struct pump *pump = arg;
-    weft_loop *loop = weft_get_running_loop();
-    for (;;) {
-        char *data = NULL;
-        ssize_t n = read_block(pump, &data);
-        if (n == 0)
-            return weft_stream_write_eof(pump->to);
-        int err = n < 0 ? (int)n : weft_stream_write(pump->to, data, (size_t)n);
-        if (!err)
-            err = drain(pump);
-        if (err)
-            return err;
-        pump->pair->moved = weft_loop_time(loop);
-    }
-}
-
-/* Both directions, until both have ended or one has failed. */
-static int pump_both(struct pair *pair)
-{
-    struct pump there = {.pair = pair, .from = pair->client.reader, .to = pair->target.writer};
-    struct pump back = {.pair = pair, .from = pair->target.reader, .to = pair->client.writer};
-    weft_task_group group = WEFT_TASK_GROUP_INIT;
-    int err = weft_task_group_begin(&group);
-    if (err)
-        return err;
-    weft_task *tasks[2] = {
-        weft_task_group_create_task(&group, pump_bytes, &there, NULL),
-        weft_task_group_create_task(&group, pump_bytes, &back, NULL),
-    };
-    if (!tasks[0] || !tasks[1])
-        err = -ENOMEM;
-    weft_unref(tasks[0]);
-    weft_unref(tasks[1]);
-    return weft_task_group_end(&group, err);
-}
-
-static int connect_target(struct pair *pair)
-{
-    const struct proxy *proxy = pair->proxy;
     weft_timeout limit;
     int err = weft_timeout_init(&limit, proxy->connect_timeout);
     if (!err)
@@ -139,15 +44,27 @@ static int connect_target(struct pair *pair)
     return weft_timeout_end(&limit, err);
 }
 
-/* broken: at once, whatever is still to be sent. */
-static int close_side(struct side *side, bool broken)
+/*
+ * broken: at once, whatever is still to be sent. Otherwise what is left may be taken, as long as the
+ * idle time.
+ */
+static int close_side(struct side *side, double idle_timeout, bool broken)
 {
+    weft_timeout limit;
     if (!side->writer)
         return 0;
     if (broken)
         weft_transport_abort(weft_stream_transport(side->writer));
     weft_stream_close(side->writer);
-    int err = weft_stream_wait_closed(side->writer);
+    int err = weft_timeout_init(&limit, idle_timeout);
+    if (!err)
+        err = weft_timeout_begin(&limit);
+    if (!err)
+        err = weft_timeout_end(&limit, weft_stream_wait_closed(side->writer));
+    if (err == WEFT_ETIMEDOUT) {
+        weft_transport_abort(weft_stream_transport(side->writer));
+        err = weft_stream_wait_closed(side->writer);
+    }
     weft_stream_reader_unref(side->reader);
     weft_stream_writer_unref(side->writer);
     return err;
@@ -158,16 +75,16 @@ static int serve(weft_stream_reader *reader, weft_stream_writer *writer, void *a
 {
     struct proxy *proxy = arg;
     struct pair pair = {
-        .proxy = proxy,
         .client = {reader, writer},
+        .idle_timeout = proxy->idle_timeout,
         .moved = weft_loop_time(weft_get_running_loop()),
     };
     int open = atomic_fetch_add_explicit(&proxy->connections, 1, memory_order_relaxed);
-    int err = open < proxy->connections_max ? connect_target(&pair) : -EBUSY;
+    int err = open < proxy->connections_max ? connect_target(proxy, &pair) : -EBUSY;
     if (!err)
-        err = pump_both(&pair);
-    int rc = close_side(&pair.target, err != 0);
-    int rc2 = close_side(&pair.client, err != 0);
+        err = pair_pump(&pair);
+    int rc = close_side(&pair.target, pair.idle_timeout, err != 0);
+    int rc2 = close_side(&pair.client, pair.idle_timeout, err != 0);
     atomic_fetch_sub_explicit(&proxy->connections, 1, memory_order_relaxed);
     /* How a connection has ended is between its two ends. */
     bool cancelled = err == WEFT_ECANCELLED || rc == WEFT_ECANCELLED || rc2 == WEFT_ECANCELLED;

@@ -228,6 +228,34 @@ plain_to_tls()
     ! printf 'GET /hello HTTP/1.1\r\nHost: x\r\n\r\n' | raw | grep -a 'Hello'
 }
 
+# unread COUNT: pipelines of many lengths, whose last answers fill the system's buffers, or nearly: in
+# one of them what is left when the server closes is all that there is to wait for.
+unread()
+{
+    local held status
+    coproc python3 -c '
+import socket, sys
+held = []
+for count in range(2, 62):
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536) # the server then has small buffers too
+    client.connect(("127.0.0.1", int(sys.argv[1])))
+    client.sendall(b"GET /just-small HTTP/1.1\r\nHost: x\r\n\r\n" * count +
+                   b"GET /just-small HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    held.append(client)
+print("held", flush=True)
+sys.stdin.read()' "$port"
+    # shellcheck disable=SC2153  # coproc sets it
+    local pid=$COPROC_PID
+    read -r held <&"${COPROC[0]}"
+    equal "$held" held && until_true few_descriptors "$1"
+    status=$?
+    kill "$pid"
+    wait "$pid"
+    return $status
+}
+
 more_descriptors()
 {
     [ "$(descriptors)" -gt "$1" ]
@@ -413,6 +441,7 @@ done >&8
 check 'a client that takes nothing is served' until_true more_descriptors "$before"
 check 'and given up' until_true few_descriptors "$before"
 exec 8>&-
+check 'answers that nobody takes are dropped' unread "$before"
 check 'the server ends after that' ends_well TERM
 
 # Fewer descriptors than connections: those that find none wait, and are served later.
