@@ -8,6 +8,8 @@
  */
 #include "runtime/io/source.h"
 
+#include <string.h>
+
 #include "runtime/base/likely.h"
 #include "runtime/base/sys.h"
 #include "runtime/io/quiet_write.h"
