@@ -10,7 +10,7 @@ while [ "$1" != -- ]; do
 done
 shift
 
-statements=$(cat "$@" | tr '\n' ' ' | tr ';{}' '\n\n\n' |
+statements=$(cat "$@" | tr '\n' ' ' | tr ';{}' '[\n*]' |
     grep -oE '\b(NEVER|ASKED|MAKE|COPES)\(.*' || true)
 missing=0
 count=0
