@@ -16,6 +16,9 @@ struct ssl_wrap {
     bool connection_made; /* the protocol is told; not when an open stream is upgraded */
     /* Copied. "": no check; NULL: refused where the context wants one (TLSS-02). */
     const char *server_hostname;
+    /* The peer's first bytes of TLS, when they came before: copied. */
+    const struct iovec *received;
+    int received_count;
     double handshake_timeout, shutdown_timeout; /* seconds, more than 0; else -EINVAL (TLSS-04) */
     /*
      * From the loop or from within an abort, once: the handshake is over. code: 0, or why it failed

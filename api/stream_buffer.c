@@ -49,6 +49,25 @@ void wf_buffer_drop(struct stream_buffer *b, size_t bytes)
         b->start = b->end = 0;
 }
 
+void wf_buffer_pieces(const struct stream_buffer *b, struct iovec ret_pieces[2])
+{
+    size_t held = b->cut ? 1 : 0;
+
+    ret_pieces[0] = (struct iovec){(void *)(uintptr_t)&b->held, held};
+    ret_pieces[1] =
+        (struct iovec){b->block ? b->block + b->start + held : NULL, buffer_bytes(b) - held};
+}
+
+void wf_buffer_forget(struct stream_buffer *b)
+{
+    if (!b->handed) {
+        b->start = b->end = 0;
+        return;
+    }
+    b->start = b->end = b->cut ? b->start + 1 : b->start; /* B1: the zero byte has one of its own */
+    b->cut = false;
+}
+
 /* Without the byte for the zero. */
 static size_t room_left(const struct stream_buffer *b)
 {

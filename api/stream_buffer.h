@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 #include "runtime/base/likely.h"
 
@@ -65,6 +66,12 @@ char *wf_buffer_hand_out(struct stream_buffer *b, size_t bytes);
 
 /* The next so many are gone; settled. */
 void wf_buffer_drop(struct stream_buffer *b, size_t bytes);
+
+/* What was not taken, in two pieces, either of which may be empty; need not be settled. */
+void wf_buffer_pieces(const struct stream_buffer *b, struct iovec ret_pieces[2]);
+
+/* All that was not taken is gone; what was handed out stays. */
+void wf_buffer_forget(struct stream_buffer *b);
 
 /* Room for exactly so many bytes or more. NULL: no memory, and nothing has changed. */
 char *wf_buffer_reserve(struct stream_buffer *b, size_t bytes);

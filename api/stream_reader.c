@@ -138,6 +138,12 @@ void wf_reader_replace_transport(struct weft_stream_reader *reader, weft_transpo
         weft_transport_pause_reading(transport);
 }
 
+void wf_reader_forget(struct weft_stream_reader *reader)
+{
+    wf_buffer_forget(&reader->buffer);
+    reader_took(reader);
+}
+
 bool weft_stream_at_eof(const weft_stream_reader *reader)
 {
     return reader && reader->eof && !buffer_bytes(&reader->buffer);

@@ -42,6 +42,9 @@ void wf_reader_fed(struct weft_stream_reader *reader, size_t bytes);
 /* Its transport is gone, or another one takes its place. */
 void wf_reader_replace_transport(struct weft_stream_reader *reader, weft_transport *transport);
 
+/* What was received and not read is gone, and so is a pause for it; what was handed out stays. */
+void wf_reader_forget(struct weft_stream_reader *reader);
+
 /* ---- For the reading calls ---- */
 
 /* The connection's error as the current one; its code. */

@@ -2,7 +2,8 @@
  * stream_start_tls.c - an open stream becomes one over TLS, under the same handles.
  *
  * The new transport takes its place at once: what is written during the handshake is not sent in the
- * clear.
+ * clear. What was received and not read belongs to the new one, too: nobody vouches for it, so it must
+ * not be read later as if it had come over TLS.
  */
 #include <errno.h>
 #include <math.h>
@@ -47,12 +48,27 @@ static void replace_transport(weft_stream_writer *writer, weft_transport *transp
 {
     weft_transport *lower = writer->transport;
 
-    if (writer->reader->paused) /* from now on the upper one is */
-        weft_transport_resume_reading(lower);
+    wf_reader_forget(writer->reader); /* so the lower one reads again */
     writer->transport = transport;
     writer->over_tls = true;
     wf_reader_replace_transport(writer->reader, transport);
     weft_transport_unref(lower); /* which the upper one has as well */
+}
+
+/* After the last wait before the upgrade. */
+static int check_state(const weft_stream_writer *writer)
+{
+    const weft_stream_reader *reader = writer->reader;
+
+    if (weft_transport_is_closing(writer->transport))
+        return weft_fail(-ECONNRESET, "the connection is closing");
+    if (reader->busy && buffer_bytes(&reader->buffer)) /* these are for the one who reads */
+        return weft_fail(WEFT_ERUNTIME, "another task is reading from the stream");
+    if (reader->eof) { /* TLSS-05 */
+        weft_transport_abort(writer->transport);
+        return weft_fail(-ECONNRESET, "the peer has ended the stream before the TLS handshake");
+    }
+    return 0;
 }
 
 int weft_stream_start_tls(weft_stream_writer *writer, weft_ssl_context *context,
@@ -67,16 +83,20 @@ int weft_stream_start_tls(weft_stream_writer *writer, weft_ssl_context *context,
     int rc = check_arguments(writer, context, options);
     if (!rc)
         rc = weft_stream_drain(writer);
+    if (!rc)
+        rc = check_state(writer);
     if (rc)
         return rc;
-    if (weft_transport_is_closing(writer->transport))
-        return weft_fail(-ECONNRESET, "the connection is closing");
     weft_future *shaken = weft_create_future();
     if (!shaken)
         return -ENOMEM;
+    struct iovec received[2];
+    wf_buffer_pieces(&writer->reader->buffer, received);
     const struct ssl_wrap wrap = {
         .server_side = writer->server,
         .server_hostname = options->server_hostname,
+        .received = received,
+        .received_count = 2,
         .handshake_timeout = options->ssl_handshake_timeout > 0 ? options->ssl_handshake_timeout
                                                                 : SSL_HANDSHAKE_TIMEOUT,
         .shutdown_timeout = options->ssl_shutdown_timeout > 0 ? options->ssl_shutdown_timeout

@@ -125,6 +125,20 @@ static int ssl_make(struct tls *tls, const struct tls_context *context, const st
     return 0;
 }
 
+/* What came in before counts as the first of what comes. */
+static int take_received(struct tls *tls, const struct ssl_wrap *wrap)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < wrap->received_count; i++)
+        bytes += wrap->received[i].iov_len;
+    if (bytes && !wf_tls_bytes_reserve(&tls->in, bytes))
+        return weft_fail(-ENOMEM, "no memory for what was received");
+    for (int i = 0; i < wrap->received_count; i++)
+        if (wrap->received[i].iov_len)
+            bytes_put(&tls->in, wrap->received[i].iov_base, wrap->received[i].iov_len);
+    return 0;
+}
+
 static int wrap_check(const struct tls_context *context, const struct ssl_wrap *wrap)
 {
     if (!(wrap->handshake_timeout > 0))
@@ -149,6 +163,7 @@ static void tls_init(struct tls *tls, weft_transport *lower, weft_protocol *prot
     tls->below.ops = &wf_tls_below;
     tls->wrap = *wrap;
     tls->wrap.server_hostname = NULL; /* the caller's */
+    tls->wrap.received = NULL;
     tls->state = TLS_SHAKING;
     tls->made = !wrap->connection_made;
     wf_tls_step_init(tls, &tls->start, wf_tls_handshake_start);
@@ -182,8 +197,12 @@ static weft_transport *tls_wrap(weft_ssl_context *base, weft_transport *lower,
         rc = weft_fail(-ENOMEM, "no memory for a TLS connection");
     ERR_clear_error();
     if (!rc)
+        rc = take_received(tls, wrap);
+    if (!rc)
         rc = ssl_make(tls, context, wrap);
     if (rc) {
+        if (tls)
+            wf_tls_bytes_clear(&tls->in);
         wf_layer_free(tls, sizeof(*tls));
         errno = -rc;
         return NULL;

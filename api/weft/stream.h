@@ -214,12 +214,13 @@ typedef struct weft_start_tls_options {
  * @context: borrowed until the call returns
  * @options: may be NULL on the server's side
  *
- * Drains first. Nobody should read meanwhile; what was read ahead stays in the reader.
+ * Drains first. Nobody should read meanwhile. What was received and not read counts as sent over TLS: a
+ * peer that begins at once loses nothing, and what somebody has slipped in before fails the handshake.
  *
  * Context:      a task of the writer's loop
  * Cancellation: closes the connection (TLSS-11)
- * Return:       0; the handshake's error: the connection is closed; -EINVAL with a message; as
- *               weft_stream_drain()
+ * Return:       0; the handshake's error: the connection is closed; -EINVAL with a message;
+ *               WEFT_ERUNTIME: another task has not yet read what is there; as weft_stream_drain()
  * asyncio:      writer.start_tls(context, ...)
  */
 WEFT_API int weft_stream_start_tls(weft_stream_writer *writer, weft_ssl_context *context,

@@ -14,6 +14,7 @@ struct fake_tls {
     struct fake_transport *upper;
     weft_transport *lower; /* it has a reference */
     int refuse;            /* a positive errno */
+    char received[16];     /* what came before the upgrade */
 };
 
 /* What the lower transport calls from then on. */
@@ -30,6 +31,9 @@ static weft_transport *fake_wrap(weft_ssl_context *context, weft_transport *lowe
         return NULL;
     }
     tls->asked = *wrap;
+    for (int i = 0; i < wrap->received_count; i++)
+        if (wrap->received[i].iov_len)
+            strncat(tls->received, wrap->received[i].iov_base, wrap->received[i].iov_len);
     tls->lower = weft_transport_ref(lower);
     (void)weft_transport_set_protocol(lower, &between);
     tls->upper = fake_new(protocol);
@@ -64,7 +68,7 @@ COROUTINE(upgrades)
     return rc;
 }
 
-/* TLSS-09: drains, then upgrades; reader and writer stay the same; the context answers. */
+/* TLSS-09: drains, then upgrades; what was received and not read is given to TLS; reader and writer stay the same; the context answers. */
 START_SIM(in_place)
 {
     struct stream s = stream_new(4);
@@ -99,7 +103,7 @@ START_SIM(in_place)
     ck_assert_ptr_eq(weft_stream_get_extra_info(s.writer, "sslcontext", NULL), &tls.context);
     ck_assert_sent(tls.upper, "in secret");
     ck_assert_uint_eq(fake_size(&s.transport->sent), sizeof(much));
-    ck_assert_read(weft_stream_read(s.reader, 9, &data), "plain");
+    ck_assert_str_eq(tls.received, "plain");
     fake_feed(tls.upper, TEXT("123456789")); /* flow control is the new one's */
     ck_assert(!weft_transport_is_reading(&tls.upper->base));
     ck_assert(weft_transport_is_reading(&s.transport->base));
@@ -114,7 +118,7 @@ START_SIM(in_place)
     return 0;
 }
 
-/* A reader that had paused the old transport has paused the new one, and the old one reads. */
+/* A reader that had paused the old transport has nothing to pause the new one for. */
 START_SIM(paused)
 {
     struct stream s = stream_new(2);
@@ -127,14 +131,78 @@ START_SIM(paused)
     weft_task *task = weft_create_task(upgrades, &u, NULL);
     sim_pass(1);
     ck_assert(weft_transport_is_reading(&s.transport->base));
-    ck_assert(!weft_transport_is_reading(&tls.upper->base));
+    ck_assert(weft_transport_is_reading(&tls.upper->base));
+    ck_assert_str_eq(tls.received, "12345");
     tls.asked.shaken(tls.asked.arg, 0, NULL);
     ck_assert_int_eq(weft_join(task, NULL), 0);
+    fake_feed(tls.upper, TEXT("12345"));
+    ck_assert(!weft_transport_is_reading(&tls.upper->base));
     ck_assert_read(weft_stream_read(s.reader, 9, &data), "12345");
     ck_assert(weft_transport_is_reading(&tls.upper->base));
     weft_stream_close(s.writer);
     sim_pass(1);
     fake_tls_end(&tls);
+    stream_close(&s);
+    return 0;
+}
+
+/* A line that is in the program's hands stays as it is while what came behind it goes to TLS; all that is
+ * read afterwards came over TLS. */
+START_SIM(received_behind_a_line)
+{
+    static const char *const behind[] = {"", "x", "extra"};
+
+    for (int i = 0; i < 6; i++) {
+        struct stream s = stream_new(WEFT_STREAM_LIMIT);
+        struct fake_tls tls = {.context.ops = &fake_tls_ops};
+        struct upgrade u = {s.writer, &tls};
+        const char *more = behind[i % 3];
+        char *line, *data;
+
+        fake_feed(s.transport, TEXT("go\n"));
+        if (i < 3)
+            fake_feed(s.transport, more, strlen(more));
+        ck_assert_int_eq(weft_stream_readline(s.reader, &line), 3);
+        if (i >= 3)
+            fake_feed(s.transport, more, strlen(more));
+        weft_task *task = weft_create_task(upgrades, &u, NULL);
+        sim_pass(1);
+        ck_assert_str_eq(tls.received, more);
+        ck_assert_str_eq(line, "go\n");
+        ck_assert_uint_eq(buffered(s.reader), 0);
+        tls.asked.shaken(tls.asked.arg, 0, NULL);
+        ck_assert_int_eq(weft_join(task, NULL), 0);
+        fake_feed(tls.upper, TEXT("secret"));
+        ck_assert_str_eq(line, "go\n");
+        ck_assert_read(weft_stream_read(s.reader, 9, &data), "secret");
+        weft_stream_close(s.writer);
+        sim_pass(1);
+        fake_tls_end(&tls);
+        stream_close(&s);
+    }
+    return 0;
+}
+
+/* What another task has waited for, and not taken yet, is not TLS's: the upgrade is refused. A peer that
+ * has ended its side cannot shake hands (TLSS-05, TLSS-11). */
+START_SIM(not_now)
+{
+    struct stream s = stream_new(WEFT_STREAM_LIMIT);
+    struct fake_tls tls = {.context.ops = &fake_tls_ops};
+    const weft_start_tls_options options = {.server_hostname = ""};
+    struct reading r = {.reader = s.reader, .how = EXACTLY, .bytes = 4};
+    weft_task *task = reading_start(&r);
+
+    fake_feed(s.transport, TEXT("123"));
+    ck_assert_int_eq(weft_stream_start_tls(s.writer, &tls.context, &options), WEFT_ERUNTIME);
+    ck_assert(!weft_stream_is_closing(s.writer));
+    fake_feed(s.transport, TEXT("4"));
+    ck_assert_int_eq(weft_join(task, NULL), 0);
+    ck_assert_str_eq(r.got, "1234");
+    fake_feed_eof(s.transport);
+    ck_assert_int_eq(weft_stream_start_tls(s.writer, &tls.context, &options), -ECONNRESET);
+    ck_assert(weft_stream_is_closing(s.writer));
+    ck_assert_ptr_null(tls.upper);
     stream_close(&s);
     return 0;
 }
@@ -272,6 +340,8 @@ int main(void)
 
     tcase_add_test(tests, in_place);
     tcase_add_test(tests, paused);
+    tcase_add_test(tests, received_behind_a_line);
+    tcase_add_test(tests, not_now);
     tcase_add_test(tests, refused);
     tcase_add_test(tests, handshake_fails);
     tcase_add_test(tests, cancelled);

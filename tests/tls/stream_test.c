@@ -194,6 +194,60 @@ START_TRUSTED(upgraded_on_both_sides)
     return 0;
 }
 
+/* What was slipped in before the upgrade is not read as if it had come over TLS: the handshake fails by
+ * it. */
+START_TRUSTED(nothing_is_slipped_in)
+{
+    struct stream s;
+    char *line;
+    weft_server *server = serve(serve_lines, trust.server_context, NULL);
+    ck_assert_int_eq(open_stream(server, NULL, NULL, &s), 0);
+    ck_assert_int_eq(say(&s, "TLS\nslipped in\n"), 0);
+    ck_assert_line(&s, "go\n");
+    const weft_start_tls_options options = {.server_hostname = "localhost"};
+    int rc = weft_stream_start_tls(s.writer, trust.client_context, &options);
+    ck_assert_msg(rc < 0, "upgraded");
+    ck_assert_int_le(weft_stream_readline(s.reader, &line), 0);
+    (void)weft_stream_wait_closed(s.writer);
+    stream_free(&s);
+    end_server(server);
+    ck_assert_int_eq(upgrade_count, 1);
+    ck_assert_int_eq(upgrades[0], WEFT_ESSL);
+    ck_assert_int_eq(reports_count, 0);
+    return 0;
+}
+
+static int serve_late(weft_stream_reader *reader, weft_stream_writer *writer, void *arg)
+{
+    struct stream s = {reader, writer};
+    ck_assert_line(&s, "TLS\n");
+    ck_assert_int_eq(weft_sleep(1), 0); /* the client's first bytes of TLS come meanwhile */
+    ck_assert_int_eq(weft_stream_start_tls(writer, arg, NULL), 0);
+    ck_assert_line(&s, "secret\n");
+    weft_stream_close(writer);
+    (void)weft_stream_wait_closed(writer);
+    stream_free(&s);
+    return 0;
+}
+
+/* A server that is slow to upgrade has the client's first bytes of TLS in its reader: they are not lost. */
+START_TRUSTED(received_before_the_upgrade)
+{
+    struct stream s;
+    char *line;
+    weft_server *server = serve(serve_late, trust.server_context, NULL);
+    ck_assert_int_eq(open_stream(server, NULL, NULL, &s), 0);
+    ck_assert_int_eq(say(&s, "TLS\n"), 0);
+    const weft_start_tls_options options = {.server_hostname = "localhost"};
+    ck_assert_int_eq(weft_stream_start_tls(s.writer, trust.client_context, &options), 0);
+    ck_assert_int_eq(say(&s, "secret\n"), 0);
+    ck_assert_int_eq((int)weft_stream_readline(s.reader, &line), 0);
+    stream_close(&s);
+    end_server(server);
+    ck_assert_int_eq(reports_count, 0);
+    return 0;
+}
+
 /* TLSS-11: an upgrade whose handshake fails closes the connection, on both sides. */
 START_TRUSTED(an_upgrade_fails)
 {
@@ -342,6 +396,8 @@ int main(void)
         opened_with_verification,
         opened_without_an_answer,
         upgraded_on_both_sides,
+        nothing_is_slipped_in,
+        received_before_the_upgrade,
         an_upgrade_fails,
         an_upgrade_is_cancelled,
         opening_is_cancelled,
