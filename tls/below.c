@@ -138,8 +138,10 @@ static void below_resume_writing(weft_protocol *below)
     tls->full = false;
     if (tls->state == TLS_OPEN)
         wf_tls_pump(tls);
-    else if (tls->state == TLS_FLUSHING)
+    else if (tls->state == TLS_FLUSHING || tls->state == TLS_CLOSING)
         wf_tls_shutdown(tls);
+    if (tls->state == TLS_OPEN)
+        wf_tls_listen(tls);
     wf_tls_relax(tls);
 }
 

@@ -12,7 +12,7 @@
  *     before the call that made it write is over: `out` is empty between calls.
  * N2  The lower transport's marks are 0: it is `full` as long as it has anything buffered. While it
  *     is, the protocol's data wait in the backlog as they are; only what OpenSSL says by itself is
- *     sent.
+ *     sent, and if much of that waits, nothing more is received that it would have to answer.
  * N3  What is received is decrypted at once, unless the protocol has paused reading: then up to
  *     IN_HIGH bytes are kept as they came, and the lower transport is paused.
  * N4  `pending` counts what has this in its hands: the lower transport, whose protocol it is until
@@ -35,6 +35,9 @@
 #define TLS_WRITE_LOW  (TLS_WRITE_HIGH / 4)
 #define TLS_IN_HIGH    ((size_t)256 * 1024)
 #define TLS_IN_LOW     (TLS_IN_HIGH / 4)
+
+/* No more than this waits for a peer that asks OpenSSL for answers and does not read them. */
+#define TLS_UNREAD_HIGH ((size_t)256 * 1024)
 
 #define TLS_RECORD ((size_t)16 * 1024) /* the most data that one record carries */
 
@@ -131,7 +134,7 @@ size_t wf_tls_buffered(const weft_transport *transport);
 void wf_tls_read(struct tls *tls);
 /* Decrypts what is there and drops it; FLUSHING, CLOSING. False: the connection has ended by that. */
 bool wf_tls_discard(struct tls *tls);
-/* Pauses and resumes the lower transport (N3). */
+/* Pauses and resumes the lower transport (N2, N3). */
 void wf_tls_listen(struct tls *tls);
 void wf_tls_tell_eof(struct tls *tls);
 

@@ -155,14 +155,22 @@ bool wf_tls_discard(struct tls *tls)
     return wf_tls_flush(tls);
 }
 
+/* What OpenSSL says by itself is more than a peer may leave unread (N2). */
+static bool is_deaf(const struct tls *tls)
+{
+    return unlikely(tls->full) &&
+           weft_transport_get_write_buffer_size(tls->lower) >= TLS_UNREAD_HIGH;
+}
+
 void wf_tls_listen(struct tls *tls)
 {
     size_t held = bytes_held(&tls->in);
+    bool deaf = is_deaf(tls);
 
-    if (held >= TLS_IN_HIGH && !tls->lower_paused) {
+    if ((held >= TLS_IN_HIGH || deaf) && !tls->lower_paused) {
         tls->lower_paused = true;
         weft_transport_pause_reading(tls->lower);
-    } else if (held <= TLS_IN_LOW && tls->lower_paused) {
+    } else if (held <= TLS_IN_LOW && !deaf && tls->lower_paused) {
         tls->lower_paused = false;
         weft_transport_resume_reading(tls->lower);
     }

@@ -55,7 +55,7 @@ static bool peer_has_ended(const struct tls *tls)
     return tls->eof || (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN);
 }
 
-void wf_tls_shutdown(struct tls *tls)
+static void go_on(struct tls *tls)
 {
     if (!wf_tls_discard(tls))
         return;
@@ -69,6 +69,13 @@ void wf_tls_shutdown(struct tls *tls)
         wf_tls_end(tls);
         wf_tls_step_soon(&tls->finish);
     }
+}
+
+void wf_tls_shutdown(struct tls *tls)
+{
+    go_on(tls);
+    if (tls->state == TLS_FLUSHING || tls->state == TLS_CLOSING)
+        wf_tls_listen(tls);
 }
 
 void wf_tls_shutdown_start(struct tls *tls)

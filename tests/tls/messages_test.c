@@ -3,6 +3,7 @@
  * handshake.
  */
 #include "tests/tls/relay.h"
+#include "tls/connection.h"
 
 static char many[200000];
 
@@ -48,6 +49,42 @@ START_SIM(new_keys_without_data)
     size_t before = relay.moved[1];
     relay_until(&relay, SIZE_MAX, server.probe.bytes == 5);
     ck_assert_uint_gt(relay.moved[1], before);
+    ends_free(&client, &server);
+    relay_close(&relay);
+    trust_free(&trust);
+    return 0;
+}
+
+/* A peer that asks for new keys without end, and never reads the answers, is not read from at some time: what
+ * waits for it is bounded. */
+START_SIM(new_keys_without_end)
+{
+    struct trust trust = trust_make();
+    struct end client = {0}, server = {0};
+    struct relay relay = relay_open(&client, &server, &trust);
+    relay_until(&relay, SIZE_MAX, client.shaken && server.shaken);
+    size_t most = 0;
+    for (int i = 0; i < 30000; i++) {
+        ck_assert_int_eq(SSL_key_update(ssl_of(&client), SSL_KEY_UPDATE_REQUESTED), 1);
+        ck_assert_int_eq(SSL_do_handshake(ssl_of(&client)), 1);
+        ck_assert(wf_tls_flush(tls_of(client.tls)));
+        if (i % 64)
+            continue;
+        ck_assert_int_eq(weft_sleep(0), 0);
+        while (relay_move(&relay, true, SIZE_MAX))
+            ck_assert_int_eq(weft_sleep(0), 0);
+        size_t waits = weft_transport_get_write_buffer_size(server.lower);
+        most = waits > most ? waits : most;
+    }
+    ck_assert_uint_ge(most, TLS_UNREAD_HIGH);
+    ck_assert_uint_le(most, 2 * TLS_UNREAD_HIGH);
+    char answers[4096];
+    while (weft_transport_get_write_buffer_size(server.lower)) { /* they are read: all goes on */
+        ck_assert(!weft_transport_is_reading(server.lower));
+        (void)recv(relay.server, answers, sizeof(answers), MSG_DONTWAIT);
+        ck_assert_int_eq(weft_sleep(0), 0);
+    }
+    ck_assert(weft_transport_is_reading(server.lower));
     ends_free(&client, &server);
     relay_close(&relay);
     trust_free(&trust);
@@ -134,9 +171,7 @@ START_SIM(a_new_handshake)
 int main(void)
 {
     const TTest *const tests[] = {
-        new_keys,
-        new_keys_without_data,
-        a_session_is_resumed,
+        new_keys,        new_keys_without_data, new_keys_without_end, a_session_is_resumed,
         a_new_handshake,
     };
     Suite *suite = suite_create("tls_messages");
