@@ -85,19 +85,29 @@ static const struct transport_ops tls_ops = {
     .what = "TLS",
 };
 
-static bool is_address(const char *name)
+/* A numeric address without its zone, which no certificate has; false: it is a name. */
+static bool is_address(const char *name, char ret_address[INET6_ADDRSTRLEN])
 {
     unsigned char address[sizeof(struct in6_addr)];
-    return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+    size_t bytes = strcspn(name, "%");
+
+    if (bytes >= INET6_ADDRSTRLEN)
+        return false;
+    memcpy(ret_address, name, bytes);
+    ret_address[bytes] = '\0';
+    return inet_pton(AF_INET6, ret_address, address) == 1 ||
+           (!name[bytes] && inet_pton(AF_INET, name, address) == 1);
 }
 
 /* The name is asked for, and the certificate must be for it. False: OpenSSL refuses. */
 static bool expect_name(SSL *ssl, const char *name, bool check)
 {
+    char address[INET6_ADDRSTRLEN];
+
     if (!name || !*name)
         return true;
-    if (is_address(name))
-        return !check || X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
+    if (is_address(name, address))
+        return !check || X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), address);
     return SSL_set_tlsext_host_name(ssl, name) && (!check || SSL_set1_host(ssl, name));
 }
 

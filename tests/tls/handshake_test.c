@@ -66,13 +66,14 @@ START_SIM(an_unknown_authority_is_refused)
 /* TLSS-01: so is one of an authority that the context trusts, for another name or address. */
 START_SIM(a_wrong_name_is_refused)
 {
-    static const char *const names[] = {"example.org", "127.0.0.2", "::1"};
+    static const char *const names[] = {"example.org", "127.0.0.2", "::1", "::1%lo"};
     static const char *const messages[] = {
         "TLS handshake: the certificate is not for example.org",
         "TLS handshake: certificate verify failed: IP address mismatch",
+        "TLS handshake: certificate verify failed: IP address mismatch",
         "TLS handshake: certificate verify failed: IP address mismatch"};
     struct trust trust = trust_make();
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         struct end client = {0}, server = {0};
         struct ssl_wrap wrap = client_wrap;
         int fds[2];
@@ -87,7 +88,25 @@ START_SIM(a_wrong_name_is_refused)
     return 0;
 }
 
-/* TLSS-02: an address is as good as a name, an empty name is not looked at; none at all is refused
+/* TLSS-01: so is one that was good once. */
+START_SIM(an_expired_certificate_is_refused)
+{
+    struct trust trust = trust_make();
+    struct end client = {0}, server = {0};
+    X509 *certificate = trust.server.certificate;
+    X509_gmtime_adj(X509_getm_notAfter(certificate), -60);
+    ck_assert_int_gt(X509_sign(certificate, trust.authority.key, EVP_sha256()), 0);
+    SSL_CTX *native = weft_ssl_context_native(trust.server_context);
+    ck_assert_int_eq(SSL_CTX_use_certificate(native, certificate), 1);
+    ends_open(&client, &server, &trust);
+    ck_assert_refused(&client, &server, WEFT_ESSLCERTVERIFY);
+    ck_assert_str_eq(client.message,
+                     "TLS handshake: certificate verify failed: certificate has expired");
+    trust_free(&trust);
+    return 0;
+}
+
+/* TLSS-02: an address is as good as a name, but servers are not told it; an empty name is not looked at; none at all is refused
  * where it would be. */
 START_SIM(the_name_is_what_the_caller_says)
 {
@@ -103,6 +122,8 @@ START_SIM(the_name_is_what_the_caller_says)
         end_open(&server, fds[1], trust.server_context, &server_wrap);
         probe_await(&client.probe, client.probe.made);
         probe_await(&server.probe, server.probe.made);
+        const void *ssl = weft_transport_get_extra_info(server.tls, "ssl_object", NULL);
+        ck_assert_ptr_null(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
         ends_free(&client, &server);
     }
     wrap.server_hostname = NULL;
@@ -438,6 +459,7 @@ int main(void)
         both_sides_agree,
         an_unknown_authority_is_refused,
         a_wrong_name_is_refused,
+        an_expired_certificate_is_refused,
         the_name_is_what_the_caller_says,
         verification_can_be_switched_off,
         a_client_without_certificate_is_refused,
