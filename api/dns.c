@@ -4,10 +4,13 @@
 #include "api/dns.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/likely.h"
 #include "runtime/base/mem.h"
 #include "runtime/park.h"
+#include "runtime/sched/report.h"
 #include "threadpool/lane_call.h"
 
 static const struct dns_resolver system_resolver = {getaddrinfo, freeaddrinfo, getnameinfo};
@@ -142,6 +145,22 @@ static int ask_addresses(void *arg, void **result)
     return rc;
 }
 
+/* In debug mode a slow look-up is reported, as a slow step is (DBG-09). */
+static void report_slow(struct weft_loop *loop, int64_t begun_ns, const char *host,
+                        const char *port)
+{
+    char text[400]; /* a longer name is cut */
+
+    if (likely(!loop_is_debug(loop)))
+        return;
+    int64_t took_ns = loop_now_ns(loop) - begun_ns;
+    if (took_ns < loop->slow_step_ns)
+        return;
+    snprintf(text, sizeof(text), "Looking up host \"%.255s\", port \"%.32s\" took %.3f seconds",
+             host ? host : "", port ? port : "", (double)took_ns / 1e9);
+    wf_report(loop, text, 0, NULL, NULL, NULL);
+}
+
 static void addresses_free(void *infos)
 {
     weft_addrinfo_free(infos);
@@ -176,7 +195,11 @@ int weft_getaddrinfo(const char *host, const char *port, const weft_addrinfo_hin
         question_free(question);
         return rc;
     }
+    struct weft_loop *loop = loop_current();
+    int64_t begun_ns = loop_is_debug(loop) ? loop_now_ns(loop) : 0;
     rc = weft_join(future, &result);
+    if (rc != WEFT_ECANCELLED)
+        report_slow(loop, begun_ns, host, port);
     if (rc)
         return rc;
     *ret_infos = result;

@@ -3,7 +3,7 @@
  *
  * The resolver runs in the default executor. Look-ups take at most half of its threads, so that a
  * slow name server leaves room for other work; further ones wait, first come first served. What is
- * numeric already needs no thread.
+ * numeric already needs no thread. In debug mode a slow look-up is reported, as a slow step is.
  */
 #ifndef WEFT_DNS_H
 #define WEFT_DNS_H

@@ -69,6 +69,39 @@ START_SIM(answers)
     return 0;
 }
 
+/* Beside it, the step that moves the clock is slow. */
+static int record_look_ups(weft_loop *loop, const weft_report *report, void *arg)
+{
+    return strncmp(report->message, "Looking", 7) ? 0 : report_record(loop, report, arg);
+}
+
+/* DBG-09: a look-up that took as long as a slow step is reported in debug mode, and no other. */
+START_SIM(slow_ones_are_reported)
+{
+    weft_loop *loop = weft_get_running_loop();
+    weft_addrinfo *infos;
+
+    resolver_install("10.0.0.1");
+    weft_loop_set_exception_handler(loop, record_look_ups, NULL);
+    for (int debug = 0; debug < 2; debug++) {
+        weft_loop_set_debug(loop, debug);
+        weft_loop_set_slow_callback_duration(loop, 1000);
+        ck_assert_int_eq(weft_getaddrinfo("host", "80", &stream, &infos), 1);
+        weft_addrinfo_free(infos);
+        ck_assert_int_eq(reports_count, 0);
+        weft_task *task = start("slow");
+        sim_pass(1);
+        ck_assert_int_eq(weft_loop_advance(loop, 1500), 0);
+        sem_post(&resolver.open);
+        ck_assert_int_eq(weft_join(task, NULL), 0);
+        ck_assert_int_eq(reports_count, debug);
+        weft_loop_set_debug(loop, 0);
+    }
+    ck_assert_str_eq(reports_message,
+                     "Looking up host \"slow\", port \"80\" took 1500.000 seconds");
+    return 0;
+}
+
 /* CONN-07: what is numeric is not looked up, and the call does not suspend. */
 START_SIM(numeric)
 {
@@ -543,6 +576,7 @@ int main(void)
     TCase *tests = tcase_create("dns");
 
     tcase_add_test(tests, answers);
+    tcase_add_test(tests, slow_ones_are_reported);
     tcase_add_test(tests, numeric);
     tcase_add_test(tests, numeric_as_the_system_does);
     tcase_add_test(tests, errors);
