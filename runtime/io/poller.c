@@ -287,6 +287,7 @@ void wf_poller_wake(struct poller *poller)
 
 void wf_poller_clear(struct poller *poller, poller_found dropped, void *arg)
 {
+    poller->over = true;
     for (size_t fd = 0; fd < poller->entries_count; fd++) {
         if (poller->entries[fd].source)
             wf_source_forget(poller->entries[fd].source);

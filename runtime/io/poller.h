@@ -63,6 +63,7 @@ struct poller {
     int event_fd;
     struct poller_entry *entries; /* by descriptor */
     size_t entries_count;
+    bool over;              /* it was cleared: no source is registered any more */
     unsigned watched;       /* watchers */
     unsigned waiting;       /* waits of sources, and what is in `ended` */
     unsigned sources;       /* registered */
@@ -140,7 +141,8 @@ void wf_poller_unregister(struct poller *poller, struct source *source);
 /* Any thread, for a poller whose owner sleeps in wf_poller_wait(): ends the wait. */
 void wf_poller_wake(struct poller *poller);
 
-/* Calls back for every watcher and forgets them all, and every source: its waits are over, untold. */
+/* Calls back for every watcher and forgets them all, and every source: its waits are over, untold. None is
+ * registered any more: nobody would take what is ended. */
 void wf_poller_clear(struct poller *poller, poller_found dropped, void *arg);
 
 /* ---- for a second poller ---- */

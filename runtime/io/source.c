@@ -185,6 +185,8 @@ static int source_register(struct source *source, struct poller *poller, enum po
     uint32_t events = side_events[side];
     if (source->poller && source->poller != poller)
         return -EXDEV;
+    if (poller->over)
+        return -ECONNABORTED;
     if (source->socket && events == side_events[POLLER_WRITE] && !poller->ops)
         events |= side_events[POLLER_READ];
     if (source->tcp && events & EPOLLIN)

@@ -82,7 +82,8 @@ void wf_source_disconnect(struct source *source);
 
 /*
  * Queues wait->ready on the loop of the poller, in the next look at it at the earliest, when the side may
- * be ready. 0; -errno: nothing is watched; -EXDEV: it is registered with another poller.
+ * be ready. 0; -errno: nothing is watched; -EXDEV: it is registered with another poller; -ECONNABORTED: the
+ * poller is being closed.
  */
 __attribute__((nonnull)) int wf_source_watch(struct source *source, struct poller *poller,
                                              enum poller_side side, struct source_wait *wait);

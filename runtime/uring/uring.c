@@ -189,8 +189,8 @@ static void uring_moved(struct source *source)
     wf_flow_moved(source);
     if (!uring->refused)
         return;
-    wf_uring_core->epoll_remove(source->poller,
-                                source); /* epoll knows the address of the other one */
+    /* epoll knows the address of the other one. */
+    wf_uring_core->epoll_remove(source->poller, source);
     source->events = 0;
     source->blocked[POLLER_READ] = source->blocked[POLLER_WRITE] = false;
 }

@@ -414,6 +414,52 @@ START_SIM(nobody_keeps_it)
     return 0;
 }
 
+/* What the end of one transport of a closed loop does with the others is in vain: nobody looks any more. */
+static struct probe parting[4];
+
+static void parting_dropped(weft_protocol *protocol)
+{
+    struct probe *p = probe_of(protocol);
+    p->dropped++;
+    for (int i = 0; i < 3 && p == &parting[3]; i++)
+        weft_transport_resume_reading(parting[i].transport);
+    weft_transport_unref(p->transport);
+}
+
+static const weft_protocol_ops parting_ops = {
+    .connection_made = probe_made,
+    .data_received = probe_data,
+    .connection_lost = probe_lost,
+    .dropped = parting_dropped,
+};
+
+COROUTINE(leave_open)
+{
+    int *peers = arg, ends[2];
+    for (int i = 0; i < 4; i++) {
+        unix_pair(ends);
+        peers[i] = ends[1];
+        parting[i].pause_at_once = true;
+        parting[i].protocol.ops = &parting_ops;
+        weft_transport_unref(
+            wf_socket_transport_new(weft_get_running_loop(), ends[0], &parting[i].protocol, NULL));
+        probe_await(&parting[i], parting[i].made);
+    }
+    return 0;
+}
+
+START_TEST(a_closed_loop_watches_nothing)
+{
+    int peers[4];
+    ck_assert_int_eq(sim_run(leave_open, peers), 0);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(parting[i].dropped, 1);
+        ck_assert_int_eq(parting[i].lost, 0);
+        close(peers[i]);
+    }
+}
+END_TEST
+
 static weft_context_var name_var = WEFT_CONTEXT_VAR("name");
 static const char *seen[3];
 
@@ -475,6 +521,7 @@ int main(void)
         an_empty_buffer_is_an_error,
         a_firehose_lets_others_run,
         a_stutter_loses_nothing,
+        a_closed_loop_watches_nothing,
         a_transport_that_is_given_up_is_closed,
         nobody_keeps_it,
         the_makers_context_is_copied,
