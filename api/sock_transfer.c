@@ -67,11 +67,16 @@ int weft_sock_sendall(weft_socket *socket, const void *buffer, size_t bytes)
     if (unlikely(!buffer && bytes) || unlikely(bytes > SSIZE_MAX))
         return -EINVAL;
     struct iovec rest = {(void *)(uintptr_t)buffer, bytes};
-    while (rest.iov_len) {
+    for (unsigned calls = 1; rest.iov_len; calls++) {
         ssize_t n = wf_source_send(&socket->source, &rest, 1);
         if (likely(n >= 0)) {
             rest.iov_base = (char *)rest.iov_base + n;
             rest.iov_len -= (size_t)n;
+            if (unlikely(rest.iov_len) && unlikely(calls % SOCKET_BUDGET == 0)) {
+                rc = wf_socket_yield(caller.loop, socket); /* a peer that is as quick */
+                if (rc)
+                    return rc;
+            }
         } else if (n != -EAGAIN) {
             return (int)n;
         } else {

@@ -322,6 +322,34 @@ START_SIM(short_counts)
 }
 END_TEST
 
+COROUTINE(count_turns)
+{
+    int *turns = arg;
+    for (;; ++*turns)
+        if (weft_yield())
+            return WEFT_ECANCELLED;
+}
+
+/* A peer that is always ready for a little more does not keep others from running. */
+START_SIM(a_long_sendall_lets_others_run)
+{
+    static char much[200]; /* each byte is a buffer of the system's */
+    int turns = 0;
+    open_pair();
+    weft_task *task = weft_create_task(count_turns, &turns, NULL);
+    wf_fault_arm(FAULT_SHORT_SEND, 1, 1, true);
+    int rc = weft_sock_sendall(pair[0], much, sizeof(much));
+    wf_fault_reset();
+    ck_assert_int_eq(rc, 0);
+    ck_assert_int_ge(turns, 2);
+    weft_cancel(task);
+    ck_assert_int_eq(weft_join(task, NULL), WEFT_ECANCELLED);
+    drain(pair[1], sizeof(much));
+    close_pair();
+    return 0;
+}
+END_TEST
+
 COROUTINE(reader_of_much)
 {
     weft_socket *socket = arg;
@@ -363,6 +391,7 @@ int main(void)
     tcase_add_test(tests, refused);
     tcase_add_test(tests, twice);
     tcase_add_test(tests, short_counts);
+    tcase_add_test(tests, a_long_sendall_lets_others_run);
     tcase_add_test(tests, closed_by_others);
     suite_add_tcase(suite, tests);
     return suite_main(suite);
