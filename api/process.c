@@ -13,6 +13,9 @@
 /* What is said of a child that somebody else reaped. */
 #define RETURNCODE_UNKNOWN 255
 
+/* Seconds: a child that cannot be watched is looked at from time to time. */
+#define LOOK_AGAIN 0.1
+
 /* Relaxed: with who is told by `ended`, that orders it; for others it is a look. */
 static int returncode_of(const weft_process *process)
 {
@@ -64,7 +67,7 @@ static int watch_again(weft_process *process)
 
 static void process_noticed(struct runnable *r, struct weft_loop *loop)
 {
-    weft_process *process = container_of(r, struct weft_process, noticed);
+    weft_process *process = container_of(r, struct weft_process, again.fire);
     int code;
 
     if (!loop) /* the loop is being closed: the resident is told */
@@ -76,7 +79,8 @@ static void process_noticed(struct runnable *r, struct weft_loop *loop)
         process_end(process, code);
     } else {
         process->source.blocked[POLLER_READ] = true; /* it runs on: the poller will say when not */
-        (void)watch_again(process);                  /* registered as it is, this cannot fail */
+        if (watch_again(process)) /* its registration is gone, and cannot be had now */
+            loop_arm(loop, &process->again.timer, clock_ns(LOOK_AGAIN));
     }
 }
 
@@ -101,8 +105,8 @@ weft_process *wf_process_new(weft_loop *loop)
         return NULL;
     process->loop = loop;
     process->child.pidfd = -1;
-    process->noticed.run = process_noticed;
-    process->end.ready = &process->noticed;
+    process->again.fire.run = process_noticed;
+    process->end.ready = &process->again.fire;
     atomic_init(&process->returncode, WEFT_PROCESS_RUNNING);
     process->handles = 1;
     return process;

@@ -24,7 +24,7 @@ struct weft_process {
     struct child child; /* its pidfd is the source's while it is watched */
     struct source source;
     struct source_wait end;
-    struct runnable noticed; /* queued when the child may have ended */
+    struct loop_timer again; /* again.fire is queued when the child may have ended */
     struct resident resident;
     weft_event ended;
     _Atomic int returncode; /* written once, by the loop, before `ended` is set */

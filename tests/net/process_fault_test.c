@@ -141,6 +141,35 @@ START_TEST(the_kill_may_fail)
 }
 END_TEST
 
+COROUTINE(receive_nothing)
+{
+    char byte;
+    return (int)weft_sock_recv(arg, &byte, 1);
+}
+
+/* A child whose registration is lost with its ring, and cannot be had again at once, is looked at later: its
+ * end is noticed. On epoll there is no ring that could fail. */
+START_SIM(the_watching_may_fail)
+{
+    weft_socket *pair[2];
+    weft_process *process = start_endless();
+    ck_assert_int_eq(weft_socketpair(pair), 0);
+    weft_task *task = weft_create_task(receive_nothing, pair[0], NULL);
+    wf_fault_arm(FAULT_URING_ENTER, 1, EPERM, false);
+    /* The socket is registered, then once more; then the child. */
+    wf_fault_arm(FAULT_EPOLL_CTL, 3, ENOSPC, false);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(weft_sleep(0.01), 0);
+    wf_fault_reset();
+    weft_socket_close(pair[0]);
+    ck_assert_int_eq(weft_join(task, NULL), -EBADF);
+    weft_socket_close(pair[1]);
+    ck_assert_int_eq(weft_process_kill(process), 0);
+    ck_assert_int_eq(ended(process), -SIGKILL);
+    return 0;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("process_fault");
@@ -149,6 +178,7 @@ int main(void)
     tcase_add_loop_test(tcase, each_call_may_fail, 0, (int)(sizeof(faults) / sizeof(faults[0])));
     tcase_add_test(tcase, the_reaping_may_fail);
     tcase_add_test(tcase, the_kill_may_fail);
+    tcase_add_test(tcase, the_watching_may_fail);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
