@@ -296,7 +296,6 @@ static int serve_new(struct connection *connection)
         err = serve(connection);
     else
         err = refuse(connection, 503);
-    atomic_fetch_sub_explicit(&httpd->connections, 1, memory_order_relaxed);
     return err;
 }
 
@@ -318,7 +317,9 @@ static int close_writer(const struct httpd *httpd, weft_stream_writer *writer)
 
 int connection_main(weft_stream_reader *reader, weft_stream_writer *writer, void *arg)
 {
-    struct connection *connection = connection_new(arg, reader, writer);
+    struct httpd *httpd = arg;
+    struct connection *connection = connection_new(httpd, reader, writer);
+    bool counted = connection != NULL;
     int err = connection ? serve_new(connection) : -ENOMEM;
     if (err && err != CONNECTION_OVER) /* nothing more can be sent in order */
         weft_transport_abort(weft_stream_transport(writer));
@@ -326,7 +327,9 @@ int connection_main(weft_stream_reader *reader, weft_stream_writer *writer, void
         unlink_connection(connection);
         free(connection);
     }
-    int rc = close_writer(arg, writer); /* what was the matter with it is nobody's concern */
+    int rc = close_writer(httpd, writer); /* what was the matter with it is nobody's concern */
+    if (counted) /* until now: a client that takes nothing of its last answer has a connection, too */
+        atomic_fetch_sub_explicit(&httpd->connections, 1, memory_order_relaxed);
     weft_stream_reader_unref(reader);
     weft_stream_writer_unref(writer);
     return err == WEFT_ECANCELLED || rc == WEFT_ECANCELLED ? WEFT_ECANCELLED : 0;

@@ -108,7 +108,10 @@ static int serve(void *arg, void **result)
     httpd->started = weft_loop_time(weft_get_running_loop());
     int err = weft_start_server(
         connection_main, httpd, options->host, options->port,
-        &(weft_server_options){.loops = WEFT_ALL_LOOPS, .backlog = BACKLOG, .ssl = httpd->ssl},
+        &(weft_server_options){.loops = WEFT_ALL_LOOPS,
+                               .backlog = BACKLOG,
+                               .ssl = httpd->ssl,
+                               .ssl_handshake_timeout = httpd->ssl ? options->request_timeout : 0},
         &ending.server);
     if (!err) {
         err = listen_for_signals(&ending);

@@ -24,7 +24,7 @@ struct options {
     int loops;              /* 0: one a CPU */
     int connections_max;    /* more are answered 503 */
     double idle_timeout;    /* seconds that a connection may wait for its next request */
-    double request_timeout; /* for all of a request, from its first byte on */
+    double request_timeout; /* for all of a request, from its first byte on; for TLS's handshake */
     double send_timeout;    /* without any progress */
     double drain_timeout;   /* for the requests in flight, when the server is to end */
 };

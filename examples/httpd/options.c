@@ -22,7 +22,7 @@ static const char usage[] =
     "  --loops N              event loops (one a CPU)\n"
     "  --max-connections N    more get a 503 (10000)\n"
     "  --idle-timeout S       seconds until a silent connection is closed (15)\n"
-    "  --request-timeout S    for the whole of a request (10)\n"
+    "  --request-timeout S    for the whole of a request, and for a TLS handshake (10)\n"
     "  --send-timeout S       for a client that takes nothing (30)\n"
     "  --drain-timeout S      for requests in flight at the end (10)\n"
     "\n"

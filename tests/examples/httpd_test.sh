@@ -426,6 +426,10 @@ check 'load on a text, over TLS' load /hello
 check 'load on a large file, over TLS' load /big.bin
 check 'it ends when it is told to, over TLS' ends_well TERM
 
+serve --cert cert.pem --key key.pem --request-timeout 0.2 || exit 1
+check 'who is silent in the TLS handshake is let go' timeout 30 nc -d 127.0.0.1 "$port"
+check 'that server ends, too' ends_well TERM
+
 serve --idle-timeout 0.2 --request-timeout 0.2 || exit 1
 check 'a silent client is let go' equal "$(slow '')" ''
 check 'one that stops in a request is told' equal "$(slow 'GET / HT')" 'HTTP/1.1 408 Request Timeout'
