@@ -30,6 +30,16 @@ static void switch_context(SSL *ssl, SSL_CTX *native)
     SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(native));
 }
 
+/* What a session says of the peer was found out for the context of another name: if this one's wants to
+ * know the peer, that is not enough. */
+static bool session_is_foreign(const SSL *ssl, const char *name)
+{
+    if (!SSL_session_reused(ssl) || !(SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER))
+        return false;
+    const char *first = SSL_SESSION_get0_hostname(SSL_get0_session(ssl));
+    return strcmp(first ? first : "", name ? name : "") != 0;
+}
+
 static int choose_context(SSL *ssl, int *ret_alert, void *arg)
 {
     struct tls_context *context = arg;
@@ -37,14 +47,18 @@ static int choose_context(SSL *ssl, int *ret_alert, void *arg)
 
     if (!context->sni)
         return SSL_TLSEXT_ERR_NOACK;
-    int rc =
-        context->sni(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name), context->sni_arg, &chosen);
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    int rc = context->sni(name, context->sni_arg, &chosen);
     if (rc < 0) {
         *ret_alert = SSL_AD_UNRECOGNIZED_NAME;
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     if (chosen && chosen != &context->base)
         switch_context(ssl, tls_context_of(chosen)->native);
+    if (session_is_foreign(ssl, name)) {
+        *ret_alert = SSL_AD_ACCESS_DENIED;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
     return SSL_TLSEXT_ERR_OK;
 }
 

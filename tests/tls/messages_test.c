@@ -136,6 +136,70 @@ START_SIM(a_session_is_resumed)
     return 0;
 }
 
+static char chosen_by[32]; /* the name of the latest choice */
+
+static int choose_strict(const char *name, void *arg, weft_ssl_context **ret_context)
+{
+    snprintf(chosen_by, sizeof(chosen_by), "%s", name);
+    if (strcmp(name, "example.org") == 0)
+        *ret_context = arg;
+    return 0;
+}
+
+/* Whether a connection to that name resumes (0: fails, 1: does not, 2: does). */
+static int resume_to(const char *name, struct trust *trust)
+{
+    struct end client = {0}, server = {0};
+    struct ssl_wrap wrap = client_wrap;
+    int fds[2];
+    unix_pair(fds);
+    wrap.server_hostname = name;
+    end_open(&client, fds[0], trust->client_context, &wrap);
+    end_open(&server, fds[1], trust->server_context, &server_wrap);
+    if (session)
+        ck_assert_int_eq(SSL_set_session(ssl_of(&client), session), 1);
+    probe_await(&server.probe, server.shaken);
+    int outcome = server.code ? 0 : 1 + SSL_session_reused(ssl_of(&server));
+    int before = sessions;
+    if (outcome) {
+        end_send(&server, "hello");
+        probe_await(&client.probe, client.probe.bytes == 5 && (outcome == 2 || sessions > before));
+        weft_transport_close(client.tls); /* what is cut off is not resumed */
+        end_await(&client);
+        end_await(&server);
+    }
+    ends_free(&client, &server);
+    return outcome;
+}
+
+/* A session is of use for the name that it was made for, not to come by a context that asks for
+ * certificates: TLS 1.3 refuses it for another; to TLS 1.2 the name is still the session's. */
+START_SIM(a_session_is_for_its_name)
+{
+    static const int versions[] = {TLS1_3_VERSION, TLS1_2_VERSION};
+    for (int i = 0; i < 2; i++) {
+        struct trust trust = trust_make();
+        weft_ssl_context *strict =
+            context_make(WEFT_SSL_CLIENT_AUTH, &trust.server, &trust.authority);
+        SSL_CTX *native = weft_ssl_context_native(trust.client_context);
+        weft_ssl_context_set_verify_mode(strict, WEFT_SSL_CERT_REQUIRED);
+        weft_ssl_context_set_sni_callback(trust.server_context, choose_strict, strict);
+        weft_ssl_context_set_check_hostname(trust.client_context, false);
+        SSL_CTX_set_max_proto_version(native, versions[i]);
+        SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(native, keep_session);
+        ck_assert_int_eq(resume_to("localhost", &trust), 1);
+        ck_assert_int_eq(resume_to("localhost", &trust), 2);
+        ck_assert_int_eq(resume_to("example.org", &trust), i == 0 ? 0 : 2);
+        ck_assert_str_eq(chosen_by, i == 0 ? "example.org" : "localhost");
+        SSL_SESSION_free(session);
+        session = NULL;
+        weft_ssl_context_unref(strict);
+        trust_free(&trust);
+    }
+    return 0;
+}
+
 /* TLS 1.2: a peer that wants a new handshake is refused, and the connection goes on; where the program
  * allows it, it is made in between the data. */
 START_SIM(a_new_handshake)
@@ -171,7 +235,11 @@ START_SIM(a_new_handshake)
 int main(void)
 {
     const TTest *const tests[] = {
-        new_keys,        new_keys_without_data, new_keys_without_end, a_session_is_resumed,
+        new_keys,
+        new_keys_without_data,
+        new_keys_without_end,
+        a_session_is_resumed,
+        a_session_is_for_its_name,
         a_new_handshake,
     };
     Suite *suite = suite_create("tls_messages");

@@ -125,7 +125,8 @@ WEFT_API int weft_ssl_context_set_alpn_protocols(weft_ssl_context *context,
 /*
  * Chooses a server's context by the name that the client asks for (NULL: for none): sets *ret_context,
  * which is NULL, or leaves it for the one that is there. It is borrowed for the call. A negative
- * return ends the handshake. It is called on the connection's loop, in a callback.
+ * return ends the handshake. It is called on the connection's loop, in a callback. Where the context that
+ * is chosen asks for certificates, a session that was made for another name ends the handshake, too.
  */
 typedef int (*weft_sni_callback)(const char *server_name, void *arg,
                                  weft_ssl_context **ret_context);
