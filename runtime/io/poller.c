@@ -18,15 +18,12 @@
 
 #define POLLER_BATCH 256
 
-/*
- * What an event carries: a source's address, whose lowest bit is 0; or, with that bit set, a descriptor
- * and the generation of its entry.
- */
+/* What an event carries: a descriptor, and the generation of its entry. No descriptor has this number. */
 #define POLLER_FD_WAKER UINT64_MAX
 
 static uint64_t data_of_fd(int fd, uint32_t generation)
 {
-    return (uint64_t)generation << 32 | (uint64_t)(uint32_t)fd << 1 | 1;
+    return (uint64_t)generation << 32 | (uint32_t)fd;
 }
 
 /* The second poller; written before main() by who is linked in. */
@@ -173,14 +170,10 @@ void *wf_poller_unwatch(struct poller *poller, int fd, enum poller_side side)
     return old;
 }
 
-static void report_watchers(struct poller *poller, const struct epoll_event *event,
+static void report_watchers(const struct poller_entry *entry, uint32_t bits,
                             const struct poller_news *news)
 {
-    uint32_t fd = (uint32_t)event->data.u64 >> 1, generation = (uint32_t)(event->data.u64 >> 32);
-    struct poller_entry *entry = &poller->entries[fd];
-    if (entry->generation != generation)
-        return;
-    uint32_t bits = event->events, both = EPOLLERR | EPOLLHUP;
+    uint32_t both = EPOLLERR | EPOLLHUP;
     if (entry->watcher[POLLER_READ] && bits & (EPOLLIN | EPOLLRDHUP | both))
         news->found(entry->watcher[POLLER_READ], news->arg);
     if (entry->watcher[POLLER_WRITE] && bits & (EPOLLOUT | both))
@@ -191,12 +184,18 @@ static void poller_report(struct poller *poller, const struct epoll_event *event
                           struct poller_news *news)
 {
     for (int i = 0; i < n; i++) {
-        if (likely(!(events[i].data.u64 & 1)))
-            wf_source_report(events[i].data.ptr, events[i].events, &news->ready);
-        else if (events[i].data.u64 == POLLER_FD_WAKER)
+        uint64_t data = events[i].data.u64;
+        if (unlikely(data == POLLER_FD_WAKER)) {
             poller_take_tokens(poller);
+            continue;
+        }
+        const struct poller_entry *entry = &poller->entries[(uint32_t)data];
+        if (unlikely(entry->generation != (uint32_t)(data >> 32)))
+            continue;
+        if (likely(entry->source != NULL))
+            wf_source_report(entry->source, events[i].events, &news->ready);
         else
-            report_watchers(poller, &events[i], news);
+            report_watchers(entry, events[i].events, news);
     }
 }
 
@@ -232,9 +231,14 @@ int wf_poller_wait(struct poller *poller, int64_t timeout_ns, struct poller_news
 
 static int poller_epoll_add(struct poller *poller, struct source *source, uint32_t events)
 {
-    struct epoll_event event = {.events = events | EPOLLET, .data.ptr = source};
+    struct poller_entry *entry = &poller->entries[source->fd];
+    entry->generation += !source->events;
+    struct epoll_event event = {.events = events | EPOLLET,
+                                .data.u64 = data_of_fd(source->fd, entry->generation)};
     int rc = sys_epoll_ctl(poller->epoll_fd, source->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
                            source->fd, &event);
+    if (unlikely(rc == -EEXIST)) /* a copy of a closed descriptor has got its number back */
+        rc = sys_epoll_ctl(poller->epoll_fd, EPOLL_CTL_MOD, source->fd, &event);
     if (!rc)
         source->events = events;
     return rc;
@@ -267,13 +271,15 @@ int wf_poller_register(struct poller *poller, struct source *source, uint32_t ev
     return 0;
 }
 
-void wf_poller_unregister(struct poller *poller, struct source *source)
+void wf_poller_unregister(struct poller *poller, struct source *source, bool closing)
 {
-    poller->entries[source->fd].source = NULL;
+    struct poller_entry *entry = &poller->entries[source->fd];
+    entry->source = NULL;
+    entry->generation++;
     poller->sources--;
     if (poller->ops)
         poller->ops->remove(poller, source);
-    else
+    else if (!closing) /* which takes it out, or leaves a copy to an earlier generation */
         poller_epoll_remove(poller, source);
 }
 

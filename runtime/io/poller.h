@@ -136,7 +136,7 @@ int wf_poller_wait(struct poller *poller, int64_t timeout_ns, struct poller_news
 /* For source.c: registers it, or tells epoll of more events that it looks for. 0; -EBUSY: the descriptor has
  * watchers; or -errno. */
 int wf_poller_register(struct poller *poller, struct source *source, uint32_t events);
-void wf_poller_unregister(struct poller *poller, struct source *source);
+void wf_poller_unregister(struct poller *poller, struct source *source, bool closing);
 
 /* Any thread, for a poller whose owner sleeps in wf_poller_wait(): ends the wait. */
 void wf_poller_wake(struct poller *poller);

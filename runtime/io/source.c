@@ -272,16 +272,21 @@ void wf_source_rouse(struct source *source)
     source->events = 0;
 }
 
-void wf_source_forget(struct source *source)
+static void source_leave(struct source *source, bool closing)
 {
     for (int side = 0; side < POLLER_SIDES; side++)
         source->poller->waiting -= end_waits(&source->waits[side], NULL);
-    wf_poller_unregister(source->poller, source);
+    wf_poller_unregister(source->poller, source, closing);
     source->poller = NULL;
     source->events = 0;
 }
 
-static int source_release(struct source *source)
+void wf_source_forget(struct source *source)
+{
+    source_leave(source, false);
+}
+
+static int source_release(struct source *source, bool closing)
 {
     int fd = source->fd;
     struct poller *poller = source->poller;
@@ -289,7 +294,7 @@ static int source_release(struct source *source)
         /* They stay counted until the next poll has reported them. */
         for (int side = 0; side < POLLER_SIDES; side++)
             end_waits(&source->waits[side], &poller->ended);
-        wf_source_forget(source);
+        source_leave(source, closing);
     }
     source->fd = -1;
     return fd;
@@ -298,7 +303,7 @@ static int source_release(struct source *source)
 int wf_source_detach(struct source *source)
 {
     int rc = source->extra ? source->poller->ops->settle(source) : 0;
-    return rc ? rc : source_release(source);
+    return rc ? rc : source_release(source, false);
 }
 
 void wf_source_move(struct source *from, struct source *to)
@@ -315,12 +320,12 @@ void wf_source_move(struct source *from, struct source *to)
         from->poller = NULL;
         from->events = 0;
     }
-    (void)source_release(from);
+    (void)source_release(from, false);
 }
 
 void wf_source_close(struct source *source)
 {
-    int fd = source_release(source);
+    int fd = source_release(source, true);
     if (fd >= 0)
         sys_close(fd);
 }

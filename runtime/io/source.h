@@ -9,9 +9,10 @@
  *     one would be in vain, until the poller reports it. A blocked side is not called.
  * S2  Registering reports what is ready at that time, so nothing that came before it is missed. To watch a
  *     side that is not blocked ends the wait with the next look at the poller.
- * S3  The poller knows a source by its address and reports by queueing only: no user code runs before a
- *     batch of events is used up. wf_source_close() takes the descriptor out of the poller before
- *     it is closed. So no event can reach a later descriptor of the same number, nor a freed source.
+ * S3  The poller knows a source by its descriptor and a generation, which changes when the source is gone.
+ *     So no event reaches a later descriptor of the same number, nor a freed source, though a copy of
+ *     the descriptor may keep its file in the poller. Reports queue only: no user code runs before a
+ *     batch of events is used up.
  * S4  A TCP socket that gave less than there was room for has no more, unless it stands at urgent data: one
  *     that has ever had such data is not `tcp` any more. A Unix socket may stop at descriptors that
  *     were passed, a pipe between packets: only -EAGAIN says that they are empty.
