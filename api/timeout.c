@@ -118,7 +118,7 @@ static double fix_deadline(weft_timeout *timeout)
         when_ns = least_ns(when_ns, timer->when_ns);
     else if (loop)
         when_ns = least_ns(when_ns, loop_now_ns(loop) + timeout->delay_ns_);
-    if (armed) {
+    if (armed && loop) { /* a task's future has one */
         wheel_cancel(&loop->wheel, timer);
         wheel_arm(&loop->wheel, timer, when_ns);
     }

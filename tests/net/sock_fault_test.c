@@ -83,12 +83,11 @@ static int go_round(void *arg, void **result)
         return 0;
     }
     weft_socket *client = NULL;
-    int rc = weft_socket_bind(listener, &address);
-    if (!failed(rc) && !failed(rc = weft_socket_listen(listener, 4)) &&
-        !failed(rc = weft_socket_getsockname(listener, &address))) {
+    if (!failed(weft_socket_bind(listener, &address)) && !failed(weft_socket_listen(listener, 4)) &&
+        !failed(weft_socket_getsockname(listener, &address))) {
         weft_task *server = weft_create_task(serve, listener, NULL);
         client = server ? weft_socket_new(AF_INET, SOCK_STREAM, 0) : NULL;
-        rc = client ? weft_sock_connect(client, &address) : -ENOMEM;
+        int rc = client ? weft_sock_connect(client, &address) : -ENOMEM;
         if (client)
             (void)send_at_once(client);
         for (int i = 0; i < 3 && !failed(rc); i++)
