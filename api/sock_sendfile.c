@@ -8,7 +8,7 @@
 #include "api/socket.h"
 #include "runtime/base/sys.h"
 
-#define SENDFILE_MOST 0x7ffff000u /* what the system takes in one call */
+#define SENDFILE_MOST ((size_t)4 << 20) /* in one call: the loop waits for it */
 
 /* What is still to be sent. */
 struct part {
@@ -37,11 +37,14 @@ static int send_by_system(const struct socket_caller *caller, weft_socket *socke
             return 0;
         if (n > 0) {
             part_advance(part, (size_t)n);
-            continue;
-        }
-        if (n != -EAGAIN)
+        } else if (n != -EAGAIN) {
             return part->sent ? (int)n : WEFT_ESENDFILE;
-        int rc = wf_socket_wait(caller, socket, POLLER_WRITE);
+        }
+        int rc = 0;
+        if (n < 0)
+            rc = wf_socket_wait(caller, socket, POLLER_WRITE);
+        else if (part->left)
+            rc = wf_socket_yield(caller->loop, socket); /* a peer that is as quick */
         if (rc)
             return rc;
     }
