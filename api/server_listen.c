@@ -163,6 +163,7 @@ static int bind_one(struct server_part *part, weft_addrinfo *info,
     struct listener *listener = &part->listeners[part->count++];
     wf_listener_init(listener, part, fd, info->family, info->proto);
     listener->own = several;
+    listener->source.listens = true;
     /* What is accepted has it then (CONN-18). */
     listener->nodelay = info->proto == IPPROTO_TCP && !set_option(fd, IPPROTO_TCP, TCP_NODELAY);
     return 1;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "runtime/base/fault.h"
@@ -49,6 +50,9 @@ struct poller_ops {
     /* For a source that has something `extra`. A count; 0: nothing was received ahead, the call may be
      * made; -EAGAIN: it must not, watch; or another -errno, of the connection. */
     ssize_t (*recv)(struct source *source, void *buffer, size_t bytes);
+    /* The same, of wf_source_accept(). A descriptor; -ENODATA: nothing was accepted ahead, the call may be made;
+     * -EAGAIN: it must not, watch; or another -errno, of accept4(). */
+    int (*accept)(struct source *source, struct sockaddr *ret_address, socklen_t *bytes);
     /* The same: from now on nothing is received ahead. 0; -EBUSY: something was, and is still to be read. */
     int (*settle)(struct source *source);
     /* The same: what it has `extra` was another source's of this descriptor, in all that is registered. */

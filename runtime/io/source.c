@@ -87,6 +87,11 @@ int wf_source_accept(struct source *source, struct sockaddr *ret_address, sockle
     int fd;
     if (is_blocked(source, POLLER_READ))
         return -EAGAIN;
+    if (source->extra) {
+        fd = source->poller->ops->accept(source, ret_address, bytes);
+        if (fd != -ENODATA)
+            return fd;
+    }
     do
         fd = sys_accept(source->fd, ret_address, bytes);
     while (fd == -EINTR);

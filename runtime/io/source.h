@@ -48,6 +48,8 @@ struct source {
     bool tcp; /* S4; else a short count says nothing */
     bool
         stream; /* a stream socket: it may be received ahead of. As tcp at first; its owner may set it */
+    /* It listens, and nobody else does on its descriptor: connections may be accepted ahead. Its owner sets it. */
+    bool listens;
     bool socket; /* recv and send; else read and write */
     bool hung;   /* the peer has hung up, or there is an error: a call is never in vain */
     bool blocked[POLLER_SIDES];
@@ -64,6 +66,9 @@ void wf_source_init(struct source *source, int fd, bool socket, bool tcp);
 ssize_t wf_source_recv(struct source *source, void *buffer, size_t bytes);
 ssize_t wf_source_send(struct source *source, struct iovec *pieces,
                        int count); /* pieces: unchanged */
+
+/* A new descriptor, non-blocking and closed by exec, or -errno. What was accepted ahead and was reset
+ * meanwhile has an address of 0 bytes. */
 int wf_source_accept(struct source *source, struct sockaddr *ret_address, socklen_t *bytes);
 
 /* The same of a datagram socket, and of sendfile(). */

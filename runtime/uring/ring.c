@@ -43,6 +43,7 @@ int wf_ring_open(struct ring *ring)
     for (size_t i = 0; rc == -EINVAL && i < sizeof(flag_sets) / sizeof(flag_sets[0]); i++)
         rc = ring_setup(&ring->io, flag_sets[i]);
     ring->owner = rc ? 0 : gettid();
+    ring->process = getpid();
     return rc;
 }
 
@@ -56,6 +57,11 @@ void wf_ring_close(struct ring *ring)
 bool wf_ring_is_mine(const struct ring *ring)
 {
     return ring->owner == gettid();
+}
+
+bool wf_ring_is_of_process(const struct ring *ring)
+{
+    return ring_is_open(ring) && ring->process == getpid();
 }
 
 struct io_uring_sqe *wf_ring_entry(struct ring *ring)

@@ -14,7 +14,8 @@
 
 struct ring {
     struct io_uring io;
-    pid_t owner; /* the thread that made it; 0: there is none */
+    pid_t owner;   /* the thread that made it; 0: there is none */
+    pid_t process; /* of that thread */
 };
 
 /* 0 or -errno. */
@@ -30,6 +31,9 @@ static inline bool ring_is_open(const struct ring *ring)
 
 /* Whether the calling thread may enter it. A forked child never may. */
 bool wf_ring_is_mine(const struct ring *ring);
+
+/* Whether the completions are this process's, to be taken by it: a forked child shares their memory. */
+bool wf_ring_is_of_process(const struct ring *ring);
 
 /* Room for an entry, or NULL: the kernel takes none at present. */
 struct io_uring_sqe *wf_ring_entry(struct ring *ring);

@@ -19,6 +19,9 @@ static void uring_open_ring(struct uring *uring)
     uring->refused = wf_ring_open(&uring->ring) != 0;
     /* Without buffers (5.19) the ring tells what is ready, no more. */
     uring->receives = !uring->refused && !wf_buffers_open(&uring->buffers, &uring->ring.io);
+    /* Only where nothing completes unless the loop asks: a descriptor that came between the last look
+     * and the ring's end would be nobody's. */
+    uring->accepts = !uring->refused && (uring->ring.io.flags & IORING_SETUP_DEFER_TASKRUN) != 0;
 }
 
 /* The poller's own, with a ring or refused one; NULL: no memory. */
@@ -132,8 +135,13 @@ static int uring_add(struct poller *poller, struct source *source, uint32_t even
     const struct source *known = poller->entries[source->fd].source;
     if (known && known != source)
         return -EEXIST; /* as epoll does */
-    return uring->refused ? wf_uring_core->epoll_add(poller, source, events)
-                          : wf_flow_add(uring, source, events);
+    if (likely(!uring->refused))
+        return wf_flow_add(uring, source, events);
+    int rc = wf_uring_core->epoll_add(poller, source, events);
+    /* Of what was received ahead epoll knows nothing. */
+    if (!rc && source->extra && wf_flow_has_input(source))
+        source->blocked[POLLER_READ] = false;
+    return rc;
 }
 
 static void uring_remove(struct poller *poller, struct source *source)
@@ -149,6 +157,11 @@ static ssize_t uring_recv(struct source *source, void *buffer, size_t bytes)
     return wf_flow_recv(source->poller->extra, source, buffer, bytes);
 }
 
+static int uring_accept(struct source *source, struct sockaddr *ret_address, socklen_t *bytes)
+{
+    return wf_flow_accept(source, ret_address, bytes);
+}
+
 /* Outside the look at the poller: the next one reports what ends here. */
 static void uring_take_aside(struct poller *poller, struct uring *uring)
 {
@@ -162,7 +175,8 @@ static void uring_begin(struct poller *poller)
     struct uring *uring = poller->extra;
     if (uring->refused || wf_ring_is_mine(&uring->ring))
         return;
-    uring_take_aside(poller, uring);
+    if (wf_ring_is_of_process(&uring->ring))
+        uring_take_aside(poller, uring);
     uring_give_up_ring(uring);
     uring_open_ring(uring);
 }
@@ -198,6 +212,8 @@ static void uring_moved(struct source *source)
 static void uring_close(struct poller *poller)
 {
     struct uring *uring = poller->extra;
+    if (wf_ring_is_of_process(&uring->ring))
+        uring_take(poller, uring, &poller->ended); /* descriptors may be among what nobody awaits */
     wf_ring_close(&uring->ring);
     wf_flows_rouse(uring);
     wf_buffers_close(&uring->buffers);
@@ -211,6 +227,7 @@ const struct poller_ops wf_uring_ops = {
     .add = uring_add,
     .remove = uring_remove,
     .recv = uring_recv,
+    .accept = uring_accept,
     .settle = uring_settle,
     .moved = uring_moved,
     .begin = uring_begin,

@@ -29,6 +29,7 @@ struct uring {
     struct flow *flows; /* all of them */
     bool refused;       /* no ring can be had: epoll */
     bool receives;      /* buffers are registered: streams are received ahead */
+    bool accepts;       /* connections are accepted ahead */
     bool wake_polled;   /* polls in flight: of the eventfd, */
     bool epoll_polled;  /* of the epoll descriptor */
 };
