@@ -262,6 +262,8 @@ int wf_poller_register(struct poller *poller, struct source *source, uint32_t ev
     if (entry->watcher[POLLER_READ] || entry->watcher[POLLER_WRITE])
         return -EBUSY;
     bool known = entry->source == source;
+    if (entry->source && !known)
+        return -EEXIST;
     rc = poller->ops ? poller->ops->add(poller, source, events)
                      : poller_epoll_add(poller, source, events);
     if (rc)
