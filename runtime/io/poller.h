@@ -137,8 +137,8 @@ void *wf_poller_unwatch(struct poller *poller, int fd, enum poller_side side);
  * -EINTR). */
 int wf_poller_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news);
 
-/* For source.c: registers it, or tells epoll of more events that it looks for. 0; -EEXIST: the descriptor has another source; -EBUSY: it has
- * watchers; or -errno. */
+/* For source.c: registers it, or tells epoll of more events that it looks for. 0; -EEXIST: the
+ * descriptor has another source; -EBUSY: it has watchers; or -errno. */
 int wf_poller_register(struct poller *poller, struct source *source, uint32_t events);
 void wf_poller_unregister(struct poller *poller, struct source *source, bool closing);
 
