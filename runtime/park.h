@@ -29,10 +29,12 @@ void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait);
  * Another thread runs that loop, and it is not asleep, as far as can be seen from here: what one of
  * its tasks holds may be free again before a suspension here would be over. NULL is allowed.
  */
-static inline bool loop_is_busy_elsewhere(const struct weft_loop *loop)
+__attribute__((no_sanitize("thread"))) static inline bool
+loop_is_busy_elsewhere(const struct weft_loop *loop)
 {
-    /* Relaxed: a guess. A loop's memory is never given back (L3). */
-    return loop && loop_is_elsewhere(loop) &&
+    /* Relaxed: a guess, even of a loop that is just being made. Its memory is never given back (L3). */
+    return loop && loop != loop_current() &&
+           atomic_load_explicit(&loop->running, memory_order_relaxed) == LOOP_RUNNING &&
            atomic_load_explicit(&loop->parking.state, memory_order_relaxed) == PARKING_AWAKE;
 }
 
