@@ -330,8 +330,9 @@ static void command_run(struct runnable *r, struct weft_loop *loop)
 {
     struct server_part *part = container_of(r, struct server_part, command);
     struct weft_server *server = part->server;
-    /* Acquire, with the release in wf_part_tell(): the listeners are seen. */
-    uint32_t commands = atomic_exchange_explicit(&part->wanted, 0, memory_order_acquire);
+    /* Acquire, with the release in wf_part_tell(): the listeners are seen. Release, with the acquire
+     * there: the mail's link is the teller's again. */
+    uint32_t commands = atomic_exchange_explicit(&part->wanted, 0, memory_order_acq_rel);
 
     if (loop) {
         part_obey(part, commands);
@@ -373,9 +374,9 @@ void wf_part_tell(struct server_part *part, uint32_t command)
         return;
     }
     part->told = true;
-    /* Release, with the acquire in command_run(). */
+    /* Release and acquire, with those in command_run(). */
     uint32_t before =
-        atomic_fetch_or_explicit(&part->wanted, command | PART_MAILED, memory_order_release);
+        atomic_fetch_or_explicit(&part->wanted, command | PART_MAILED, memory_order_acq_rel);
     if (before & PART_MAILED)
         return;
     atomic_fetch_add_explicit(&server->refs, 1, memory_order_relaxed); /* the caller has one */
