@@ -11,14 +11,31 @@
 #include "runtime/base/sys.h"
 #include "threadpool/owned.h"
 
-struct file_read *wf_file_read_make(void)
+int wf_file_read_make(struct file_read **out, int file)
 {
-    return mem_alloc(sizeof(struct file_read));
+    struct file_read *reading = mem_alloc(sizeof(*reading));
+
+    *out = NULL;
+    if (!reading)
+        return -ENOMEM;
+    int copy = sys_dup(file);
+    if (copy < 0) {
+        mem_free(reading, sizeof(*reading));
+        return copy;
+    }
+    reading->file = copy;
+    *out = reading;
+    return 0;
 }
 
-void wf_file_read_free(void *reading)
+void wf_file_read_free(void *arg)
 {
-    mem_free(reading, sizeof(struct file_read));
+    struct file_read *reading = arg;
+
+    if (!reading)
+        return;
+    sys_close(reading->file);
+    mem_free(reading, sizeof(*reading));
 }
 
 static int read_file(void *arg, void **result)
@@ -31,11 +48,10 @@ static int read_file(void *arg, void **result)
     return 0;
 }
 
-int wf_file_read_next(struct file_read **reading, int file, off_t offset, size_t left)
+int wf_file_read_next(struct file_read **reading, off_t offset, size_t left)
 {
     struct file_read *next = *reading;
     void *back = NULL;
-    next->file = file;
     next->offset = offset;
     next->bytes = left < FILE_READ_CHUNK ? left : FILE_READ_CHUNK;
     *reading = NULL;

@@ -54,10 +54,10 @@ static int send_by_system(const struct socket_caller *caller, weft_socket *socke
 /* The socket is held. */
 static int send_by_reading(weft_socket *socket, struct part *part)
 {
-    struct file_read *reading = wf_file_read_make();
-    int rc = reading ? 0 : -ENOMEM;
+    struct file_read *reading;
+    int rc = wf_file_read_make(&reading, part->file);
     while (!rc && part->left) {
-        rc = wf_file_read_next(&reading, part->file, part->offset, part->left);
+        rc = wf_file_read_next(&reading, part->offset, part->left);
         if (rc || reading->got <= 0) {
             rc = rc ? rc : (int)reading->got;
             break;
@@ -67,8 +67,7 @@ static int send_by_reading(weft_socket *socket, struct part *part)
         if (!rc)
             part_advance(part, bytes);
     }
-    if (reading)
-        wf_file_read_free(reading);
+    wf_file_read_free(reading);
     return rc;
 }
 

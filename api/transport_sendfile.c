@@ -65,10 +65,10 @@ static int write_piece(weft_transport *transport, char *data, size_t bytes)
 static int send_by_reading(weft_transport *transport, int fd, off_t offset, size_t count,
                            size_t *sent)
 {
-    struct file_read *reading = wf_file_read_make();
-    int rc = reading ? 0 : -ENOMEM;
+    struct file_read *reading;
+    int rc = wf_file_read_make(&reading, fd);
     while (!rc && *sent < count) {
-        rc = wf_file_read_next(&reading, fd, offset + (off_t)*sent, count - *sent);
+        rc = wf_file_read_next(&reading, offset + (off_t)*sent, count - *sent);
         if (rc || reading->got <= 0) {
             rc = rc ? rc : (int)reading->got;
             break;

@@ -186,8 +186,8 @@ WEFT_API int weft_sock_accept(weft_socket *socket, weft_socket **ret_socket,
  *            fails with WEFT_ESENDFILE
  *
  * Context: a task of the socket's loop
- * Return:  how many bytes were sent; -EINVAL; WEFT_ESENDFILE; -errno of sendfile(); otherwise as
- *          weft_sock_sendall()
+ * Return:  how many bytes were sent; -EINVAL; WEFT_ESENDFILE; -errno of sendfile(), of read(), or of
+ *          dup(), since the pool reads from a descriptor of its own; otherwise as weft_sock_sendall()
  * asyncio: loop.sock_sendfile(sock, file, offset, count, fallback=...)
  */
 WEFT_API ssize_t weft_sock_sendfile(weft_socket *socket, int fd, off_t offset, ssize_t count,

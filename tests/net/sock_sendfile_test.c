@@ -85,6 +85,11 @@ START_SIM(falls_back)
     ck_assert_int_eq(weft_sock_sendfile(pair[0], file, 5, -1, true), -EIO);
     ck_assert_int_gt(lseek(file, 0, SEEK_CUR), 5);
     wf_fault_reset();
+    wf_fault_arm(FAULT_SENDFILE, 1, EINVAL, true);
+    wf_fault_arm(FAULT_FCNTL, 1, EMFILE, false); /* the pool reads from a descriptor of its own */
+    ck_assert_int_eq(weft_sock_sendfile(pair[0], file, 9, -1, true), -EMFILE);
+    ck_assert_int_eq(lseek(file, 0, SEEK_CUR), 9);
+    wf_fault_reset();
     close_pair();
     close(file);
     return 0;

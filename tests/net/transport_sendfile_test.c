@@ -108,6 +108,9 @@ START_SIM(it_falls_back_to_reading)
     ck_sends(true, 1000, (ssize_t)FILE_BYTES - 2000, FILE_BYTES - 2000);
     ck_assert_int_eq(weft_transport_sendfile(p.transport, file, 7, 10, false), WEFT_ESENDFILE);
     ck_assert_int_eq(lseek(file, 0, SEEK_CUR), 7);
+    wf_fault_arm(FAULT_FCNTL, 1, EMFILE, false); /* the pool reads from a descriptor of its own */
+    ck_assert_int_eq(weft_transport_sendfile(p.transport, file, 7, 10, true), -EMFILE);
+    ck_sends(true, 0, 100, 100);
     wf_fault_reset();
     close_probe();
     return 0;
