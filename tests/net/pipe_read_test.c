@@ -33,38 +33,29 @@ START_SIM(a_pipe_is_read_to_its_end)
     probe_gone(&p);
     return 0;
 }
-END_TEST
 
 /* What a protocol answers to the end does not keep it open. */
 START_SIM(the_end_cannot_be_put_off)
 {
     struct probe p = {.keep_open = true};
     int ends[2];
-    open_pipe(ends, 1);
-    probe_read_pipe(&p, ends[0]);
+    open_read_pipe(&p, ends);
     close(ends[1]);
-    probe_await(&p, p.lost);
-    ck_assert_trace("made eof lost");
-    probe_gone(&p);
+    probe_ends(&p, "made eof lost");
     return 0;
 }
-END_TEST
 
 /* Into the buffer of a protocol that has one, too. */
 START_SIM(a_protocol_with_a_buffer)
 {
     struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 4};
     int ends[2];
-    open_pipe(ends, 1);
-    probe_read_pipe(&p, ends[0]);
+    open_read_pipe(&p, ends);
     put(ends[1], "abcdefghij");
     close(ends[1]);
-    probe_await(&p, p.lost);
-    ck_assert_trace("made abcd efgh ij eof lost");
-    probe_gone(&p);
+    probe_ends(&p, "made abcd efgh ij eof lost");
     p = (struct probe){.protocol.ops = &buffered_probe_ops}; /* an empty one is an error */
-    open_pipe(ends, 1);
-    probe_read_pipe(&p, ends[0]);
+    open_read_pipe(&p, ends);
     put(ends[1], "x");
     probe_await(&p, p.lost);
     ck_assert_trace("made WEFT_ERUNTIME");
@@ -73,19 +64,17 @@ START_SIM(a_protocol_with_a_buffer)
     probe_gone(&p);
     return 0;
 }
-END_TEST
 
 /* Much, in pieces, in order. */
 START_SIM(much_is_read_in_turns)
 {
-    struct probe p = {.quiet = true};
+    struct probe p = {.quiet = true, .patterned = true};
     int ends[2];
-    open_pipe(ends, 1);
-    probe_read_pipe(&p, ends[0]);
-    static char block[32768];
+    open_read_pipe(&p, ends);
     size_t sent = 0;
-    while (sent < 8u << 20) {
-        ssize_t n = write(ends[1], block, sizeof(block));
+    while (sent < 8 * LARGE) {
+        size_t at = sent % LARGE, rest = LARGE - at;
+        ssize_t n = write(ends[1], pattern() + at, rest < 32768 ? rest : 32768);
         if (n < 0)
             sim_pass(1); /* the loop polls when nothing else is to be done, or after some steps */
         else
@@ -97,26 +86,23 @@ START_SIM(much_is_read_in_turns)
     probe_gone(&p);
     return 0;
 }
-END_TEST
 
 /* A protocol that pauses and resumes with all that it gets is read on, in turns (PIPE-03). */
 START_SIM(a_stutter_loses_nothing)
 {
-    struct probe p = {
-        .protocol.ops = &buffered_probe_ops, .own_size = 16, .quiet = true, .stutter = true};
+    struct probe p = {.protocol.ops = &buffered_probe_ops,
+                      .own_size = 16,
+                      .quiet = true,
+                      .patterned = true,
+                      .stutter = true};
     int ends[2];
-    open_pipe(ends, 1);
-    probe_read_pipe(&p, ends[0]);
-    static char block[4096];
-    ck_assert_int_eq(write(ends[1], block, sizeof(block)), (ssize_t)sizeof(block));
+    open_read_pipe(&p, ends);
+    ck_assert_int_eq(write(ends[1], pattern(), 4096), 4096);
     close(ends[1]);
-    probe_await(&p, p.lost);
-    ck_assert_uint_eq(p.bytes, sizeof(block));
-    ck_assert_trace("made eof lost");
-    probe_gone(&p);
+    probe_ends(&p, "made eof lost");
+    ck_assert_uint_eq(p.bytes, 4096);
     return 0;
 }
-END_TEST
 
 /* Sockets are read as well; a character device also, where it cannot be polled. */
 START_SIM(sockets_and_devices_are_read)
@@ -127,9 +113,7 @@ START_SIM(sockets_and_devices_are_read)
     probe_read_pipe(&p, ends[0]);
     put(ends[1], "text");
     close(ends[1]);
-    probe_await(&p, p.lost);
-    ck_assert_trace("made text eof lost");
-    probe_gone(&p);
+    probe_ends(&p, "made text eof lost");
     /* Messages that are shorter than there was room for. */
     p = (struct probe){0};
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
@@ -137,21 +121,16 @@ START_SIM(sockets_and_devices_are_read)
     put(ends[1], "bc");
     close(ends[1]);
     probe_read_pipe(&p, ends[0]);
-    probe_await(&p, p.lost);
-    ck_assert_trace("made a bc eof lost");
-    probe_gone(&p);
+    probe_ends(&p, "made a bc eof lost");
     p = (struct probe){0};
     probe_read_pipe(&p, open("/dev/null", O_RDONLY | O_CLOEXEC));
-    probe_await(&p, p.lost);
-    ck_assert_trace("made eof lost");
-    probe_gone(&p);
+    probe_ends(&p, "made eof lost");
     p = (struct probe){.quiet = true};
     probe_read_pipe(&p, open("/dev/zero", O_RDONLY | O_CLOEXEC));
     probe_await(&p, p.bytes > 1u << 20);
     probe_close(&p);
     return 0;
 }
-END_TEST
 
 /* A terminal whose other end is closed: EIO ends it, and is not reported (PIPE-04). */
 START_SIM(a_closed_terminal_is_no_news)
@@ -175,7 +154,6 @@ START_SIM(a_closed_terminal_is_no_news)
     probe_gone(&p);
     return 0;
 }
-END_TEST
 
 /* A terminal gives a line at a time; none is left lying. */
 START_SIM(a_terminal_gives_its_lines)
@@ -191,15 +169,13 @@ START_SIM(a_terminal_gives_its_lines)
     close(of_user);
     return 0;
 }
-END_TEST
 
 /* Another error closes the pipe with it, and is reported (PIPE-04). */
 START_SIM(a_read_error_is_reported)
 {
     struct probe p = {0};
     int ends[2];
-    open_pipe(ends, 1);
-    probe_read_pipe(&p, ends[0]);
+    open_read_pipe(&p, ends);
     put(ends[1], "x");
     wf_fault_arm(FAULT_READ, 1, EBADMSG, true);
     sim_pass(1);
@@ -214,15 +190,13 @@ START_SIM(a_read_error_is_reported)
     probe_gone(&p);
     return 0;
 }
-END_TEST
 
 /* A paused pipe is not read until it is resumed; a closed one takes no notice (PIPE-03). */
 START_SIM(reading_pauses_and_resumes)
 {
     struct probe p = {.pause_at_once = true};
     int ends[2];
-    open_pipe(ends, 1);
-    probe_read_pipe(&p, ends[0]);
+    open_read_pipe(&p, ends);
     ck_assert(!weft_transport_is_reading(p.transport));
     put(ends[1], "one");
     sim_pass(200);
@@ -248,15 +222,13 @@ START_SIM(reading_pauses_and_resumes)
     probe_gone(&p);
     return 0;
 }
-END_TEST
 
 /* Closing ends it with what was not read; twice is once. The other end notices. */
 START_SIM(closing_stops_reading)
 {
     struct probe p = {0};
     int ends[2];
-    open_pipe(ends, 1);
-    probe_read_pipe(&p, ends[0]);
+    open_read_pipe(&p, ends);
     put(ends[1], "never read");
     weft_transport_close(p.transport);
     ck_assert(weft_transport_is_closing(p.transport));
@@ -273,15 +245,13 @@ START_SIM(closing_stops_reading)
     probe_gone(&p);
     return 0;
 }
-END_TEST
 
 /* It is for reading only. */
 START_SIM(a_read_pipe_takes_no_data)
 {
     struct probe p = {0};
     int ends[2];
-    open_pipe(ends, 1);
-    probe_read_pipe(&p, ends[0]);
+    open_read_pipe(&p, ends);
     ck_assert_int_eq(weft_transport_write(p.transport, "x", 1), WEFT_ERUNTIME);
     ck_assert_int_eq(weft_transport_write_eof(p.transport), WEFT_ERUNTIME);
     ck_assert(!weft_transport_can_write_eof(p.transport));
@@ -290,67 +260,6 @@ START_SIM(a_read_pipe_takes_no_data)
     probe_close(&p);
     return 0;
 }
-END_TEST
-
-/* A regular file or a folder is refused, and what is no descriptor (PIPE-01). */
-START_SIM(files_are_refused)
-{
-    struct probe p = {.protocol.ops = &probe_ops};
-    weft_transport *transport = NULL;
-    int fds[] = {open("/etc/passwd", O_RDONLY | O_CLOEXEC), open("/", O_RDONLY | O_CLOEXEC)};
-    for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(weft_connect_read_pipe(fds[i], &p.protocol, &transport), -EINVAL);
-        ck_assert_ptr_nonnull(strstr(sim_said(), "no pipe, socket or character device"));
-        ck_assert_int_eq(weft_connect_write_pipe(fds[i], &p.protocol, &transport), -EINVAL);
-        ck_assert(is_open(fds[i])); /* still the caller's */
-        close(fds[i]);
-    }
-    ck_assert_int_eq(weft_connect_read_pipe(-1, &p.protocol, &transport), -EBADF);
-    ck_assert_int_eq(weft_connect_read_pipe(12345, &p.protocol, &transport), -EBADF);
-    ck_assert_int_eq(weft_connect_read_pipe(0, NULL, &transport), -EINVAL);
-    ck_assert_int_eq(weft_connect_read_pipe(0, &p.protocol, NULL), -EINVAL);
-    ck_assert_ptr_null(transport);
-    ck_assert_trace("");
-    return 0;
-}
-END_TEST
-
-static int nothing(void *arg)
-{
-    (void)arg;
-    return 0;
-}
-
-/* A descriptor that the program watches itself is its own (FDIO-08: and the other way round). */
-START_SIM(a_watched_descriptor_is_refused)
-{
-    struct probe p = {.protocol.ops = &probe_ops};
-    weft_transport *transport = NULL;
-    weft_loop *loop = weft_get_running_loop();
-    int ends[2];
-    open_pipe(ends, 1);
-    ck_assert_int_eq(weft_loop_add_reader(loop, ends[0], nothing, NULL), 0);
-    ck_assert_int_eq(weft_connect_read_pipe(ends[0], &p.protocol, &transport), -EBUSY);
-    ck_assert_int_eq(weft_loop_remove_reader(loop, ends[0]), 1);
-    ck_assert_trace("");
-    probe_read_pipe(&p, ends[0]);
-    ck_assert_int_eq(weft_loop_add_reader(loop, ends[0], nothing, NULL), WEFT_ERUNTIME);
-    probe_close(&p);
-    close(ends[1]);
-    return 0;
-}
-END_TEST
-
-START_TEST(outside_a_task_nothing_is_connected)
-{
-    struct probe p = {.protocol.ops = &probe_ops};
-    weft_transport *transport;
-    int ends[2];
-    open_pipe(ends, 1);
-    ck_assert_int_eq(weft_connect_read_pipe(ends[0], &p.protocol, &transport), WEFT_ENOTASK);
-    ck_assert(is_open(ends[0]));
-}
-END_TEST
 
 /* A protocol that fails is reported, and the pipe closed with its error. */
 START_SIM(a_failing_protocol_closes_the_pipe)
@@ -371,15 +280,13 @@ START_SIM(a_failing_protocol_closes_the_pipe)
     ck_assert_trace("made EPROTO made x EPROTO made x eof EPROTO");
     return 0;
 }
-END_TEST
 
 /* A transport that is given back without being closed is reported, and its descriptor closed (PIPE-09). */
 START_SIM(a_dropped_pipe_is_reported)
 {
     struct probe p = {0};
     int ends[2];
-    open_pipe(ends, 1);
-    probe_read_pipe(&p, ends[0]);
+    open_read_pipe(&p, ends);
     weft_transport_unref(p.transport);
     ck_assert_int_eq(reports_count, 1);
     ck_assert_ptr_nonnull(strstr(reports_message, "read pipe"));
@@ -390,36 +297,6 @@ START_SIM(a_dropped_pipe_is_reported)
     close(ends[1]);
     return 0;
 }
-END_TEST
-
-/* A cancelled connect closes the pipe, and the protocol hears of it. */
-static int connected_fd;
-
-COROUTINE(connects)
-{
-    struct probe *p = arg;
-    weft_transport *transport;
-    return weft_connect_read_pipe(connected_fd, &p->protocol, &transport);
-}
-
-START_SIM(a_cancelled_connect_closes)
-{
-    struct probe p = {.protocol.ops = &probe_ops};
-    int ends[2];
-    open_pipe(ends, 1);
-    connected_fd = ends[0];
-    weft_task *task = weft_create_task(connects, &p, NULL);
-    sim_pass(1);
-    ck_assert_int_eq(weft_cancel(task), 1);
-    ck_assert_int_eq(weft_join(task, NULL), WEFT_ECANCELLED);
-    probe_await(&p, p.lost);
-    ck_assert_trace("made lost");
-    probe_gone(&p);
-    ck_assert(!is_open(ends[0]));
-    close(ends[1]);
-    return 0;
-}
-END_TEST
 
 /* A loop that is closed with an open pipe closes it: the protocol is told so, and no more. */
 static struct probe left;
@@ -446,34 +323,9 @@ START_TEST(a_closed_loop_closes_its_pipes)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        a_pipe_is_read_to_its_end,
-        the_end_cannot_be_put_off,
-        a_protocol_with_a_buffer,
-        much_is_read_in_turns,
-        a_stutter_loses_nothing,
-        sockets_and_devices_are_read,
-        a_closed_terminal_is_no_news,
-        a_terminal_gives_its_lines,
-        a_read_error_is_reported,
-        reading_pauses_and_resumes,
-        closing_stops_reading,
-        a_read_pipe_takes_no_data,
-        files_are_refused,
-        a_watched_descriptor_is_refused,
-        outside_a_task_nothing_is_connected,
-        a_failing_protocol_closes_the_pipe,
-        a_dropped_pipe_is_reported,
-        a_cancelled_connect_closes,
-        a_closed_loop_closes_its_pipes,
-    };
-    Suite *suite = suite_create("pipe_read");
-    TCase *tcase = tcase_create("reading");
-
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("pipe_read", a_pipe_is_read_to_its_end, the_end_cannot_be_put_off, a_protocol_with_a_buffer,
+      much_is_read_in_turns, a_stutter_loses_nothing, sockets_and_devices_are_read,
+      a_closed_terminal_is_no_news, a_terminal_gives_its_lines, a_read_error_is_reported,
+      reading_pauses_and_resumes, closing_stops_reading, a_read_pipe_takes_no_data,
+      a_failing_protocol_closes_the_pipe, a_dropped_pipe_is_reported,
+      a_closed_loop_closes_its_pipes)

@@ -5,17 +5,6 @@
 
 #include "tests/net/pipes.h"
 
-#define LARGE ((size_t)1 << 20)
-
-/* Some bytes, of which none is where another one could be. */
-static const char *pattern(void)
-{
-    static char data[LARGE];
-    for (size_t i = 0; i < LARGE; i++)
-        data[i] = (char)(i * 2654435761u >> 13);
-    return data;
-}
-
 /* Reads so many bytes, while the loop goes on, and compares; returns what came: less at the end. */
 static size_t drain_pipe(int fd, const char *want, size_t bytes)
 {
@@ -45,8 +34,7 @@ START_SIM(all_is_sent_in_order)
 {
     struct probe p = {0};
     int ends[2];
-    open_pipe(ends, 0);
-    probe_write_pipe(&p, ends[1]);
+    open_write_pipe(&p, ends);
     ck_assert_int_eq(weft_transport_write(p.transport, "first ", 6), 0);
     ck_assert_uint_eq(weft_transport_get_write_buffer_size(p.transport), 0); /* at once */
     ck_assert_int_eq(weft_transport_write(p.transport, pattern(), LARGE), 0);
@@ -65,7 +53,6 @@ START_SIM(all_is_sent_in_order)
     close(ends[0]);
     return 0;
 }
-END_TEST
 
 /* close and write_eof send what is buffered, and then close; nothing is sent after them, and a second one
  * changes nothing (PIPE-06, PIPE-08). */
@@ -74,8 +61,7 @@ START_SIM(closing_sends_what_is_buffered)
     for (int by_eof = 0; by_eof < 2; by_eof++) {
         struct probe p = {0};
         int ends[2];
-        open_pipe(ends, 0);
-        probe_write_pipe(&p, ends[1]);
+        open_write_pipe(&p, ends);
         ck_assert(weft_transport_can_write_eof(p.transport));
         ck_assert_int_eq(weft_transport_write(p.transport, pattern(), LARGE), 0);
         for (int i = 0; i < 2; i++) {
@@ -100,15 +86,13 @@ START_SIM(closing_sends_what_is_buffered)
     }
     return 0;
 }
-END_TEST
 
 /* abort drops it (PIPE-08). */
 START_SIM(abort_drops_what_is_buffered)
 {
     struct probe p = {0};
     int ends[2];
-    open_pipe(ends, 0);
-    probe_write_pipe(&p, ends[1]);
+    open_write_pipe(&p, ends);
     ck_assert_int_eq(weft_transport_write(p.transport, pattern(), LARGE), 0);
     weft_transport_abort(p.transport);
     weft_transport_abort(p.transport);
@@ -123,7 +107,16 @@ START_SIM(abort_drops_what_is_buffered)
     probe_gone(&p);
     return 0;
 }
-END_TEST
+
+/* One that is written: the end of a pipe, or a socket. */
+static void open_writer(struct probe *p, int ends[2], bool socket)
+{
+    if (socket)
+        unix_pair(ends);
+    else
+        open_pipe(ends, 0);
+    probe_write_pipe(p, ends[1]);
+}
 
 /* A writer notices that the other end was closed, although it writes nothing (PIPE-05). */
 START_SIM(a_closed_other_end_is_noticed)
@@ -131,11 +124,7 @@ START_SIM(a_closed_other_end_is_noticed)
     for (int socket = 0; socket < 2; socket++) {
         struct probe p = {0};
         int ends[2];
-        if (socket)
-            unix_pair(ends);
-        else
-            open_pipe(ends, 0);
-        probe_write_pipe(&p, ends[1]);
+        open_writer(&p, ends, socket);
         if (socket) { /* what the peer sends does not matter */
             put(ends[0], "ignored");
             sim_pass(200);
@@ -150,7 +139,6 @@ START_SIM(a_closed_other_end_is_noticed)
     ck_assert_int_eq(reports_count, 0);
     return 0;
 }
-END_TEST
 
 /* If data were still to be sent, it is an error (PIPE-05), which nobody reports. */
 START_SIM(a_closed_other_end_loses_data)
@@ -158,21 +146,14 @@ START_SIM(a_closed_other_end_loses_data)
     for (int socket = 0; socket < 2; socket++) {
         struct probe p = {0};
         int ends[2];
-        if (socket)
-            unix_pair(ends);
-        else
-            open_pipe(ends, 0);
-        probe_write_pipe(&p, ends[1]);
+        open_writer(&p, ends, socket);
         ck_assert_int_eq(weft_transport_write(p.transport, pattern(), LARGE), 0);
         close(ends[0]);
-        probe_await(&p, p.lost);
-        ck_assert_trace("made pause EPIPE");
-        probe_gone(&p);
+        probe_ends(&p, "made pause EPIPE");
     }
     ck_assert_int_eq(reports_count, 0);
     return 0;
 }
-END_TEST
 
 static bool pending(int number)
 {
@@ -193,8 +174,7 @@ START_SIM(no_sigpipe_is_raised)
     for (int way = 0; way < 4; way++) {
         struct probe p = {0};
         int ends[2];
-        open_pipe(ends, 0);
-        probe_write_pipe(&p, ends[1]);
+        open_write_pipe(&p, ends);
         close(ends[0]);
         if (way == 1) /* and never again in this process */
             wf_fault_arm(FAULT_QUIET_WRITE, 1, EOPNOTSUPP, false);
@@ -205,9 +185,7 @@ START_SIM(no_sigpipe_is_raised)
         ck_assert_int_eq(weft_transport_write(p.transport, "x", 1), 0);
         ck_assert_int_eq(pending(SIGPIPE), way == 3);
         ck_assert(weft_transport_is_closing(p.transport));
-        probe_await(&p, p.lost);
-        ck_assert_trace("made EPIPE");
-        probe_gone(&p);
+        probe_ends(&p, "made EPIPE");
         wf_fault_reset();
     }
     const struct timespec at_once = {0, 0};
@@ -215,15 +193,13 @@ START_SIM(no_sigpipe_is_raised)
     ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
     return 0;
 }
-END_TEST
 
 /* The other way to write sends the same bytes. */
 START_SIM(all_is_sent_in_order_without_the_flag)
 {
     struct probe p = {0};
     int ends[2];
-    open_pipe(ends, 0);
-    probe_write_pipe(&p, ends[1]);
+    open_write_pipe(&p, ends);
     wf_fault_arm(FAULT_QUIET_WRITE, 1, ENOSYS, false);
     ck_assert_int_eq(weft_transport_write(p.transport, pattern(), LARGE), 0);
     wf_fault_reset();
@@ -232,7 +208,6 @@ START_SIM(all_is_sent_in_order_without_the_flag)
     close(ends[0]);
     return 0;
 }
-END_TEST
 
 /* An error of a write drops the buffer and closes the pipe with it (PIPE-07), also later. */
 START_SIM(a_write_error_closes)
@@ -240,8 +215,7 @@ START_SIM(a_write_error_closes)
     for (int later = 0; later < 2; later++) {
         struct probe p = {0};
         int ends[2];
-        open_pipe(ends, 0);
-        probe_write_pipe(&p, ends[1]);
+        open_write_pipe(&p, ends);
         if (later)
             ck_assert_int_eq(weft_transport_write(p.transport, pattern(), LARGE), 0);
         wf_fault_arm(FAULT_QUIET_WRITE, 1, ENOSPC, false);
@@ -262,7 +236,6 @@ START_SIM(a_write_error_closes)
     }
     return 0;
 }
-END_TEST
 
 /* Terminals and other devices are written, too (PIPE-01). */
 START_SIM(terminals_and_devices_are_written)
@@ -288,15 +261,13 @@ START_SIM(terminals_and_devices_are_written)
     ck_assert_trace("made lost made lost");
     return 0;
 }
-END_TEST
 
 /* One that is given back without being closed is reported (PIPE-09); what was written is sent. */
 START_SIM(a_dropped_pipe_is_reported)
 {
     struct probe p = {0};
     int ends[2];
-    open_pipe(ends, 0);
-    probe_write_pipe(&p, ends[1]);
+    open_write_pipe(&p, ends);
     ck_assert_int_eq(weft_transport_write(p.transport, pattern(), LARGE), 0);
     weft_transport_unref(p.transport);
     ck_assert_int_eq(reports_count, 1);
@@ -308,7 +279,6 @@ START_SIM(a_dropped_pipe_is_reported)
     close(ends[0]);
     return 0;
 }
-END_TEST
 
 /* A loop that is closed with an open pipe closes it, whatever it was still to send. */
 static struct probe left;
@@ -340,24 +310,26 @@ END_TEST
 START_SIM(no_memory_for_what_is_written)
 {
     struct probe p = {0};
-    static char filler[LARGE];
     int ends[2];
     open_pipe(ends, 0);
     ck_assert_int_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
-    ck_assert_int_gt(write(ends[1], filler, LARGE), 0); /* the pipe is full */
+    ssize_t full = write(ends[1], pattern(), LARGE); /* the pipe is full */
+    ck_assert_int_gt(full, 4096);
     probe_write_pipe(&p, ends[1]);
     wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, true);
     ck_assert_int_eq(weft_transport_write(p.transport, "x", 1), -ENOMEM);
     wf_fault_reset();
     ck_assert(!weft_transport_is_closing(p.transport));
-    ck_assert_int_gt(read(ends[0], filler, 4096), 0);
+    ck_assert_uint_eq(drain_pipe(ends[0], pattern(), 4096), 4096);
     ck_assert_int_eq(weft_transport_write(p.transport, "y", 1), 0);
+    size_t rest = (size_t)full - 4096;
+    ck_assert_uint_eq(drain_pipe(ends[0], pattern() + 4096, rest), rest);
+    ck_assert_uint_eq(drain_pipe(ends[0], "y", 1), 1);
     probe_close(&p);
     /* A part of it was taken: the rest of the stream would be wrong. */
     p = (struct probe){0};
     close(ends[0]);
-    open_pipe(ends, 0);
-    probe_write_pipe(&p, ends[1]);
+    open_write_pipe(&p, ends);
     wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, true);
     ck_assert_int_eq(weft_transport_write(p.transport, pattern(), LARGE), -ENOMEM);
     wf_fault_reset();
@@ -367,29 +339,9 @@ START_SIM(no_memory_for_what_is_written)
     close(ends[0]);
     return 0;
 }
-END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        all_is_sent_in_order,
-        closing_sends_what_is_buffered,
-        abort_drops_what_is_buffered,
-        a_closed_other_end_is_noticed,
-        a_closed_other_end_loses_data,
-        no_sigpipe_is_raised,
-        all_is_sent_in_order_without_the_flag,
-        a_write_error_closes,
-        terminals_and_devices_are_written,
-        a_dropped_pipe_is_reported,
-        a_closed_loop_closes_its_pipes,
-        no_memory_for_what_is_written,
-    };
-    Suite *suite = suite_create("pipe_write");
-    TCase *tcase = tcase_create("writing");
-
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("pipe_write", all_is_sent_in_order, closing_sends_what_is_buffered,
+      abort_drops_what_is_buffered, a_closed_other_end_is_noticed, a_closed_other_end_loses_data,
+      no_sigpipe_is_raised, all_is_sent_in_order_without_the_flag, a_write_error_closes,
+      terminals_and_devices_are_written, a_dropped_pipe_is_reported, a_closed_loop_closes_its_pipes,
+      no_memory_for_what_is_written)

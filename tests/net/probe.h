@@ -19,12 +19,35 @@
 #include "tests/support/sim.h"
 #include "tests/support/suite.h"
 
+#define LARGE ((size_t)1 << 20)
+
+/* Some bytes, of which none is where another one could be: so many. */
+static inline const char *pattern(void)
+{
+    static char data[LARGE];
+    static size_t made;
+    for (; made < LARGE; made++)
+        data[made] = (char)(made * 2654435761u >> 13);
+    return data;
+}
+
+/* These are what comes after the first `at` bytes of the pattern, which begins again at its end. */
+static inline bool pattern_goes_on(size_t at, const char *data, size_t bytes)
+{
+    const char *all = pattern();
+    size_t i = 0;
+    while (i < bytes && data[i] == all[(at + i) % LARGE])
+        i++;
+    return i == bytes;
+}
+
 struct probe {
     weft_protocol protocol;
     const char *name; /* a prefix of what it writes down */
     weft_transport *transport;
     weft_event told; /* set by each call */
     bool quiet;      /* data are counted only */
+    bool patterned;  /* and are the pattern, again and again */
     bool keep_open;  /* eof_received returns 1 */
     bool pause_at_once;
     bool stutter; /* pauses and resumes with all that it gets */
@@ -65,6 +88,8 @@ static int probe_made(weft_protocol *protocol, weft_transport *transport)
 static int probe_data(weft_protocol *protocol, const void *data, size_t bytes)
 {
     struct probe *p = probe_of(protocol);
+    if (p->patterned)
+        ck_assert(pattern_goes_on(p->bytes, data, bytes));
     p->bytes += bytes;
     if (p->quiet) {
         weft_event_set(&p->told);

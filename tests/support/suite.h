@@ -17,4 +17,18 @@ static inline int suite_main(Suite *suite)
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* The main of a program whose one suite has these tests. */
+#define SUITE(name, ...)                                            \
+    int main(void)                                                  \
+    {                                                               \
+        const TTest *const tests[] = {__VA_ARGS__};                 \
+        Suite *suite = suite_create(name);                          \
+        TCase *tcase = tcase_create(name);                          \
+                                                                    \
+        for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) \
+            tcase_add_test(tcase, tests[i]);                        \
+        suite_add_tcase(suite, tcase);                              \
+        return suite_main(suite);                                   \
+    }
+
 #endif
