@@ -125,59 +125,88 @@ START_SIM(a_pause_comes_before_a_read_that_is_due)
     return 0;
 }
 
-/* abort() drops what is buffered; connection_lost gets no error (TRAN-06), once, and never inside
- * close() or abort() (TRAN-07). */
-START_SIM(abort_and_close_tell_later)
+/* A protocol with a buffer of its own has the data received into it, as much as fits (TRAN-14). */
+START_SIM(data_go_into_the_protocols_buffer)
 {
-    static char much[1 << 20];
     int ends[2];
-    struct probe p = {0}, q = {0};
+    struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 4};
     unix_pair(ends);
     probe_open(&p, ends[0]);
-    ck_assert_int_eq(weft_transport_write(p.transport, much, sizeof(much)), 0);
-    ck_assert_uint_gt(weft_transport_get_write_buffer_size(p.transport), 0);
-    weft_transport_close(p.transport);
-    sim_pass(3);
-    ck_assert_int_eq(p.lost, 0); /* it is still to be sent */
-    weft_transport_abort(p.transport);
-    weft_transport_abort(p.transport);
-    ck_assert_int_eq(p.lost, 0);
-    ck_assert_uint_eq(weft_transport_get_write_buffer_size(p.transport), 0);
-    probe_await(&p, p.lost);
-    ck_assert_int_eq(p.lost_code, 0);
-    weft_transport_unref(p.transport);
+    peer_send(ends[1], "abcdefgh-");
+    probe_await(&p, p.bytes == 9);
+    ck_assert_trace("made abcd efgh -");
     close(ends[1]);
+    probe_await(&p, p.lost);
+    ck_assert_trace("eof lost");
+    weft_transport_unref(p.transport);
+    return 0;
+}
 
+/* An empty buffer is an error (TRAN-14). */
+START_SIM(an_empty_buffer_is_an_error)
+{
+    int ends[2];
+    struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 0};
     unix_pair(ends);
-    probe_open(&q, ends[0]);
-    weft_transport_close(q.transport);
-    weft_transport_close(q.transport);
-    weft_transport_abort(q.transport);
-    ck_assert_int_eq(q.lost, 0);
-    ck_assert_int_eq(weft_yield(), 0);
-    ck_assert_int_eq(q.lost, 1);
-    ck_assert_int_eq(q.lost_code, 0);
-    sim_pass(3);
-    ck_assert_int_eq(q.lost, 1);
-    weft_transport_unref(q.transport);
+    probe_open(&p, ends[0]);
+    peer_send(ends[1], "x");
+    probe_await(&p, p.lost);
+    ck_assert_int_eq(p.lost_code, WEFT_ERUNTIME);
+    ck_assert_int_eq(reports_count, 1);
+    ck_assert_str_eq(reports_error, "get_buffer() gave an empty buffer");
+    weft_transport_unref(p.transport);
     close(ends[1]);
     return 0;
 }
 
-/* A transport that is closed before connection_made is told both, in order (TRAN-08). */
-START_SIM(closed_before_it_was_made)
+static int count_turns(void *arg)
 {
-    int ends[2];
-    struct probe p = {.protocol.ops = &probe_ops, .no_ref = true};
+    ++*(int *)arg;
+    return weft_call_soon(weft_get_running_loop(), count_turns, arg, NULL);
+}
+
+/* A peer that always has more does not keep the others from running: so many reads are made in a
+ * turn. */
+START_SIM(a_firehose_lets_others_run)
+{
+    static char much[40 * 64];
+    int ends[2], turns = 0;
+    struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 64, .quiet = true};
     unix_pair(ends);
-    peer_send(ends[1], "unread");
-    weft_transport *transport =
-        wf_socket_transport_new(weft_get_running_loop(), ends[0], &p.protocol, NULL);
-    weft_transport_abort(transport);
-    probe_await(&p, p.lost);
-    ck_assert_trace("made lost");
-    weft_transport_unref(transport);
+    probe_open(&p, ends[0]);
+    weft_transport_pause_reading(p.transport);
+    ck_assert_int_eq(send(ends[1], much, sizeof(much), MSG_NOSIGNAL), sizeof(much));
+    ck_assert_int_eq(count_turns(&turns), 0);
+    weft_transport_resume_reading(p.transport);
+    probe_await(&p, p.bytes == sizeof(much));
+    ck_assert_int_ge(turns, 9);
+    probe_close(&p);
     close(ends[1]);
+    return 0;
+}
+
+/* A protocol that pauses and resumes within data_received gets all, once and in order (TRAN-04). */
+START_SIM(a_stutter_loses_nothing)
+{
+    enum { MUCH = 50 * 16 };
+    int ends[2];
+    struct probe p = {.protocol.ops = &buffered_probe_ops,
+                      .own_size = 16,
+                      .quiet = true,
+                      .patterned = true,
+                      .stutter = true};
+    unix_pair(ends);
+    probe_open(&p, ends[0]);
+    for (size_t sent = 0; sent < (size_t)3 * MUCH; sent += MUCH) {
+        ck_assert_int_eq(send(ends[1], pattern() + sent, MUCH, MSG_NOSIGNAL), MUCH);
+        probe_await(&p, p.bytes == sent + MUCH);
+    }
+    sim_pass(3);
+    ck_assert_uint_eq(p.bytes, (size_t)3 * MUCH);
+    close(ends[1]);
+    probe_await(&p, p.lost);
+    ck_assert_trace("made eof lost");
+    weft_transport_unref(p.transport);
     return 0;
 }
 
@@ -246,290 +275,8 @@ START_SIM(another_error_is_reported)
     return 0;
 }
 
-/* set_protocol() switches who gets the later events; get_protocol() returns it (TRAN-12). */
-START_SIM(protocols_can_be_switched)
-{
-    int ends[2];
-    struct probe p = {0}, q = {.protocol.ops = &probe_ops, .name = "q:"};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
-    ck_assert_ptr_eq(weft_transport_get_protocol(p.transport), &p.protocol);
-    peer_send(ends[1], "first");
-    probe_await(&p, p.bytes == 5);
-    ck_assert_int_eq(weft_transport_set_protocol(p.transport, &q.protocol), 0);
-    ck_assert_ptr_eq(weft_transport_get_protocol(p.transport), &q.protocol);
-    ck_assert_int_eq(weft_transport_set_protocol(p.transport, NULL), -EINVAL);
-    peer_send(ends[1], "second");
-    probe_await(&q, q.bytes == 6);
-    close(ends[1]);
-    probe_await(&q, q.lost);
-    ck_assert_trace("made first q:second q:eof q:lost");
-    weft_transport_unref(p.transport);
-    return 0;
-}
-
-static int never(void *arg)
-{
-    (void)arg;
-    ck_abort_msg("a reader of a transport's descriptor was called");
-    return 0;
-}
-
-/* A descriptor that a transport uses is nobody else's (TRAN-13, FDIO-08). */
-START_SIM(the_descriptor_is_taken)
-{
-    int ends[2];
-    char byte;
-    struct probe p = {0};
-    weft_loop *loop = weft_get_running_loop();
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
-    ck_assert_int_eq(weft_loop_add_reader(loop, ends[0], never, NULL), WEFT_ERUNTIME);
-    ck_assert_int_eq(weft_loop_add_writer(loop, ends[0], never, NULL), WEFT_ERUNTIME);
-    ck_assert_int_eq(weft_loop_remove_reader(loop, ends[0]), 0);
-    weft_socket *thief = weft_socket_from_fd(ends[0]);
-    ck_assert_ptr_nonnull(thief);
-    ck_assert_int_eq(weft_sock_recv(thief, &byte, 1), WEFT_ERUNTIME);
-    ck_assert_int_eq(weft_socket_detach(thief), ends[0]);
-    peer_send(ends[1], "mine");
-    probe_await(&p, p.bytes == 4);
-    probe_close(&p);
-    close(ends[1]);
-    return 0;
-}
-
-/* A protocol with a buffer of its own has the data received into it, as much as fits (TRAN-14). */
-START_SIM(data_go_into_the_protocols_buffer)
-{
-    int ends[2];
-    struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 4};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
-    peer_send(ends[1], "abcdefgh-");
-    probe_await(&p, p.bytes == 9);
-    ck_assert_trace("made abcd efgh -");
-    close(ends[1]);
-    probe_await(&p, p.lost);
-    ck_assert_trace("eof lost");
-    weft_transport_unref(p.transport);
-    return 0;
-}
-
-/* An empty buffer is an error (TRAN-14). */
-START_SIM(an_empty_buffer_is_an_error)
-{
-    int ends[2];
-    struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
-    peer_send(ends[1], "x");
-    probe_await(&p, p.lost);
-    ck_assert_int_eq(p.lost_code, WEFT_ERUNTIME);
-    ck_assert_int_eq(reports_count, 1);
-    ck_assert_str_eq(reports_error, "get_buffer() gave an empty buffer");
-    weft_transport_unref(p.transport);
-    close(ends[1]);
-    return 0;
-}
-
-static int count_turns(void *arg)
-{
-    ++*(int *)arg;
-    return weft_call_soon(weft_get_running_loop(), count_turns, arg, NULL);
-}
-
-/* A peer that always has more does not keep the others from running: so many reads are made in a
- * turn. */
-START_SIM(a_firehose_lets_others_run)
-{
-    static char much[40 * 64];
-    int ends[2], turns = 0;
-    struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 64, .quiet = true};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
-    weft_transport_pause_reading(p.transport);
-    ck_assert_int_eq(send(ends[1], much, sizeof(much), MSG_NOSIGNAL), sizeof(much));
-    ck_assert_int_eq(count_turns(&turns), 0);
-    weft_transport_resume_reading(p.transport);
-    probe_await(&p, p.bytes == sizeof(much));
-    ck_assert_int_ge(turns, 9);
-    probe_close(&p);
-    close(ends[1]);
-    return 0;
-}
-
-/* A protocol that pauses and resumes within data_received gets all, once and in order (TRAN-04). */
-START_SIM(a_stutter_loses_nothing)
-{
-    static char much[50 * 16];
-    int ends[2];
-    struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 16, .stutter = true};
-    unix_pair(ends);
-    p.quiet = true;
-    probe_open(&p, ends[0]);
-    for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(send(ends[1], much, sizeof(much), MSG_NOSIGNAL), sizeof(much));
-        probe_await(&p, p.bytes == (size_t)(i + 1) * sizeof(much));
-    }
-    sim_pass(3);
-    ck_assert_uint_eq(p.bytes, 3 * sizeof(much));
-    close(ends[1]);
-    probe_await(&p, p.lost);
-    ck_assert_trace("made eof lost");
-    weft_transport_unref(p.transport);
-    return 0;
-}
-
-/* A program that gives back its last reference to an open transport is told so, and the transport is
- * closed. */
-START_SIM(a_transport_that_is_given_up_is_closed)
-{
-    int ends[2];
-    struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
-    ck_assert_int_eq(reports_count, 0);
-    weft_transport_unref(p.transport);
-    ck_assert_int_eq(reports_count, 1);
-    ck_assert_str_eq(reports_message, "a socket transport was given up without being closed");
-    probe_await(&p, p.lost);
-    ck_assert_str_eq(peer_received(ends[1]), "end");
-    close(ends[1]);
-    return 0;
-}
-
-/* A protocol that keeps no reference does not keep the transport open. */
-START_SIM(nobody_keeps_it)
-{
-    int ends[2];
-    struct probe p = {.protocol.ops = &probe_ops, .no_ref = true};
-    unix_pair(ends);
-    weft_transport_unref(
-        wf_socket_transport_new(weft_get_running_loop(), ends[0], &p.protocol, NULL));
-    ck_assert_int_eq(reports_count, 0);
-    probe_await(&p, p.lost);
-    ck_assert_int_eq(reports_count, 1);
-    ck_assert_trace("made lost");
-    close(ends[1]);
-    return 0;
-}
-
-/* What the end of one transport of a closed loop does with the others is in vain: nobody looks any more. */
-static struct probe parting[4];
-
-static void parting_dropped(weft_protocol *protocol)
-{
-    struct probe *p = probe_of(protocol);
-    p->dropped++;
-    for (int i = 0; i < 3 && p == &parting[3]; i++)
-        weft_transport_resume_reading(parting[i].transport);
-    weft_transport_unref(p->transport);
-}
-
-static const weft_protocol_ops parting_ops = {
-    .connection_made = probe_made,
-    .data_received = probe_data,
-    .connection_lost = probe_lost,
-    .dropped = parting_dropped,
-};
-
-COROUTINE(leave_open)
-{
-    int *peers = arg, ends[2];
-    for (int i = 0; i < 4; i++) {
-        unix_pair(ends);
-        peers[i] = ends[1];
-        parting[i].pause_at_once = true;
-        parting[i].protocol.ops = &parting_ops;
-        weft_transport_unref(
-            wf_socket_transport_new(weft_get_running_loop(), ends[0], &parting[i].protocol, NULL));
-        probe_await(&parting[i], parting[i].made);
-    }
-    return 0;
-}
-
-START_TEST(a_closed_loop_watches_nothing)
-{
-    int peers[4];
-    ck_assert_int_eq(sim_run(leave_open, peers), 0);
-    for (int i = 0; i < 4; i++) {
-        ck_assert_int_eq(parting[i].dropped, 1);
-        ck_assert_int_eq(parting[i].lost, 0);
-        close(peers[i]);
-    }
-}
-END_TEST
-
-static weft_context_var name_var = WEFT_CONTEXT_VAR("name");
-static const char *seen[3];
-
-static int look_made(weft_protocol *protocol, weft_transport *transport)
-{
-    seen[0] = weft_context_var_get_or(&name_var, "none");
-    return probe_made(protocol, transport);
-}
-
-static int look_data(weft_protocol *protocol, const void *data, size_t bytes)
-{
-    seen[1] = weft_context_var_get_or(&name_var, "none");
-    return probe_data(protocol, data, bytes);
-}
-
-static void look_lost(weft_protocol *protocol, int code, weft_error *error)
-{
-    seen[2] = weft_context_var_get_or(&name_var, "none");
-    probe_lost(protocol, code, error);
-}
-
-/* A protocol's functions run in a copy of the context that the transport was made in. */
-START_SIM(the_makers_context_is_copied)
-{
-    static const weft_protocol_ops ops = {look_made, look_data, .connection_lost = look_lost};
-    int ends[2];
-    struct probe p = {.protocol.ops = &ops};
-    unix_pair(ends);
-    ck_assert_int_eq(weft_context_var_set(&name_var, "maker", NULL), 0);
-    weft_transport *transport =
-        wf_socket_transport_new(weft_get_running_loop(), ends[0], &p.protocol, NULL);
-    ck_assert_int_eq(weft_context_var_set(&name_var, "later", NULL), 0);
-    peer_send(ends[1], "x");
-    probe_await(&p, p.bytes == 1);
-    weft_transport_unref(transport);
-    probe_close(&p);
-    for (int i = 0; i < 3; i++)
-        ck_assert_str_eq(seen[i], "maker");
-    close(ends[1]);
-    return 0;
-}
-
-int main(void)
-{
-    const TTest *const tests[] = {
-        a_connection_has_an_order,
-        the_writing_side_may_stay_open,
-        a_pause_in_connection_made_holds,
-        pausing_is_idempotent,
-        a_pause_comes_before_a_read_that_is_due,
-        abort_and_close_tell_later,
-        closed_before_it_was_made,
-        errors_of_the_protocol_abort,
-        a_reset_is_no_report,
-        another_error_is_reported,
-        protocols_can_be_switched,
-        the_descriptor_is_taken,
-        data_go_into_the_protocols_buffer,
-        an_empty_buffer_is_an_error,
-        a_firehose_lets_others_run,
-        a_stutter_loses_nothing,
-        a_closed_loop_watches_nothing,
-        a_transport_that_is_given_up_is_closed,
-        nobody_keeps_it,
-        the_makers_context_is_copied,
-    };
-    Suite *suite = suite_create("transport_read");
-    TCase *tcase = tcase_create("reading");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("transport_read", a_connection_has_an_order, the_writing_side_may_stay_open,
+      a_pause_in_connection_made_holds, pausing_is_idempotent,
+      a_pause_comes_before_a_read_that_is_due, data_go_into_the_protocols_buffer,
+      an_empty_buffer_is_an_error, a_firehose_lets_others_run, a_stutter_loses_nothing,
+      errors_of_the_protocol_abort, a_reset_is_no_report, another_error_is_reported)
