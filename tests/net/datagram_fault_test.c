@@ -1,0 +1,70 @@
+/*
+ * datagram_fault_test.c - datagram endpoints where each allocation and system call fails once.
+ */
+#include "tests/net/talker.h"
+
+static int fault_error;
+
+/* After these a call is made again: nobody hears of them, and nothing is lost. */
+static bool passes(int error)
+{
+    return error == EAGAIN || error == EINTR;
+}
+
+COROUTINE(talk)
+{
+    struct talker server = TALKER, client = TALKER;
+
+    int rc = talker_open(&server, &on_loopback);
+    if (rc)
+        return rc;
+    rc = talker_open(&client,
+                     &(weft_datagram_options){.remote_address = name_of(&server, "sockname")});
+    for (int i = 0; !rc && i < 3; i++)
+        rc = send_text(&client, "x", NULL);
+    if (!rc) /* one of them may not have come */
+        talker_await(&server,
+                     server.received + server.errors + client.errors + server.lost + client.lost >=
+                             3 ||
+                         server.lost || client.lost);
+    if (passes(fault_error))
+        ck_assert_int_eq(server.received, 3);
+    if (client.made)
+        talker_close(&client);
+    talker_close(&server);
+    return rc;
+}
+
+static void talk_scenario(void)
+{
+    int rc = weft_run(talk, NULL, NULL);
+    ck_assert_msg(rc == 0 || (rc == -fault_error && !passes(fault_error)), "%s",
+                  weft_error_name(rc));
+}
+
+static unsigned long talk_faults(enum fault_site site, int error)
+{
+    fault_error = error;
+    return run_with_each_fault(site, error, talk_scenario);
+}
+
+/* Each allocation and system call fails once: the call says so, the protocol, or connection_lost. */
+START_TEST(faults)
+{
+    ck_assert_uint_gt(talk_faults(FAULT_ALLOC, ENOMEM), 15);
+    ck_assert_uint_ge(talk_faults(FAULT_SOCKET, EMFILE), 2);
+    ck_assert_uint_ge(talk_faults(FAULT_BIND, EADDRINUSE), 1);
+    ck_assert_uint_ge(talk_faults(FAULT_CONNECT, ENETUNREACH), 1);
+    ck_assert_uint_ge(talk_faults(FAULT_SEND, ENOBUFS), 3);
+    ck_assert_uint_ge(talk_faults(FAULT_SEND, EAGAIN), 3);
+    ck_assert_uint_ge(talk_faults(FAULT_SEND, EINTR), 3);
+    ck_assert_uint_ge(talk_faults(FAULT_RECV, ENOMEM), 3);
+    ck_assert_uint_ge(talk_faults(FAULT_RECV, EINTR), 3);
+    ck_assert_uint_ge(talk_faults(FAULT_EPOLL_CTL, ENOSPC), 2);
+    ck_assert_uint_ge(talk_faults(FAULT_EPOLL_CREATE, EMFILE), 1);
+    ck_assert_uint_ge(talk_faults(FAULT_EVENTFD, EMFILE), 1);
+    ck_assert_uint_ge(talk_faults(FAULT_SOCKOPT, ENOPROTOOPT), 1);
+}
+END_TEST
+
+SUITE("datagram_fault", faults)
