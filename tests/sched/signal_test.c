@@ -3,10 +3,10 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/fault.h"
@@ -180,19 +180,24 @@ START_TEST(forked)
 END_TEST
 
 static _Atomic bool storm_is_over;
+static sem_t asked, sent; /* for one more, and that was sent */
 
 static void *send_many(void *arg)
 {
     (void)arg;
-    while (!storm_is_over)
+    while (!storm_is_over) {
         send_signal(SIGUSR1);
+        if (!sem_trywait(&asked))
+            ck_assert_int_eq(sem_post(&sent), 0);
+    }
     return NULL;
 }
 
+/* Blocks until another signal was sent, which may come to its thread. */
 COROUTINE(blocks_a_little)
 {
-    struct timespec pause = {.tv_nsec = 100000};
-    while (nanosleep(&pause, &pause))
+    ck_assert_int_eq(sem_post(&asked), 0);
+    while (sem_wait(&sent))
         ck_assert_int_eq(errno, EINTR);
     return 0;
 }
@@ -211,6 +216,8 @@ COROUTINE(in_a_storm)
     pthread_t thread;
     weft_loop *loop = weft_get_running_loop();
     ck_assert_int_eq(weft_loop_add_signal_handler(loop, SIGUSR1, count_call, NULL), 0);
+    ck_assert_int_eq(sem_init(&asked, 0, 0), 0);
+    ck_assert_int_eq(sem_init(&sent, 0, 0), 0);
     ck_assert_int_eq(pthread_create(&thread, NULL, send_many, NULL), 0);
     weft_task *tasks[] = {weft_create_task(works_on, NULL, NULL),
                           weft_create_task(works_on, NULL, NULL)};
