@@ -262,15 +262,16 @@ more_descriptors()
     [ "$(descriptors)" -gt "$1" ]
 }
 
-# A hundred connections at once, each of which is answered in the end: as others close, their
-# descriptors serve those that wait.
+# A hundred connections at once, which ask when the server has said that it cannot have them all. Each
+# is answered in the end: as others close, their descriptors serve those that wait.
 hundred_held()
 {
-    python3 - "$port" <<'END'
+    python3 /dev/fd/3 "$port" 3<<'END' < <(until_true grep -q 'out of resources' "$scratch/errors")
 import socket, sys
 address = ("127.0.0.1", int(sys.argv[1]))
 request = b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 clients = [socket.create_connection(address, 60) for i in range(100)]
+sys.stdin.read()
 for client in reversed(clients):
     client.sendall(request)
 bad = 0
