@@ -44,8 +44,8 @@ static inline int count_descriptors(void)
 /* How many descriptors a loop's poller has open, once it has any: the suites run on both of them. */
 static inline int poller_descriptors(void)
 {
-    const char *poller = getenv("WEFT_POLLER");
-    return poller && !strcmp(poller, "io_uring") ? 3 : 2;
+    const char *name = getenv("WEFT_POLLER");
+    return name && !strcmp(name, "io_uring") ? 3 : 2;
 }
 
 /* One run, in a process of its own: how many calls of the site it made. */
