@@ -16,7 +16,7 @@
 /* In the thread that is to have it. What the kernel refuses now it is not asked for again. */
 static void uring_open_ring(struct uring *uring)
 {
-    uring->refused = wf_ring_open(&uring->ring) != 0;
+    uring->refused = wf_ring_open(&uring->ring);
     /* Without buffers (5.19) the ring tells what is ready, no more. */
     uring->receives = !uring->refused && !wf_buffers_open(&uring->buffers, &uring->ring.io);
     /* Only where nothing completes unless the loop asks: a descriptor that came between the last look
@@ -122,7 +122,7 @@ static int uring_wait(struct poller *poller, int64_t timeout_ns, struct poller_n
     uring_take(poller, uring, &news->ready);
     if (unlikely(rc)) {
         uring_give_up_ring(uring);
-        uring->refused = true;
+        uring->refused = rc;
     }
     return poller->watched && timeout_ns ? wf_uring_core->epoll_wait(poller, 0, news) : seen;
 }
@@ -191,7 +191,7 @@ static int uring_settle(struct source *source)
         uring_take_aside(poller, uring);
         if (rc) {
             uring_give_up_ring(uring);
-            uring->refused = true;
+            uring->refused = rc;
         }
     }
     return wf_flow_has_input(source) ? -EBUSY : 0;

@@ -27,7 +27,7 @@ struct uring {
     struct ring ring;
     struct buffers buffers;
     struct flow *flows; /* all of them */
-    bool refused;       /* no ring can be had: epoll */
+    int refused;        /* the error for which no ring can be had: epoll; 0 with a ring */
     bool receives;      /* buffers are registered: streams are received ahead */
     bool accepts;       /* connections are accepted ahead */
     bool wake_polled;   /* polls in flight: of the eventfd, */

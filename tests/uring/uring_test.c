@@ -3,8 +3,6 @@
  * flight that outlive their sources.
  */
 #include <errno.h>
-#include <poll.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include "runtime/uring/flow.h"
 #include "tests/support/faults.h"
 #include "tests/support/suite.h"
+#include "tests/uring/rings.h"
 
 #define LOOKS_MAX 100000
 
@@ -103,14 +102,7 @@ static void open_all(void)
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
     files.rlim_cur = files.rlim_max;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
-    wf_poller_init(&poller, POLLER_URING);
-    /* Beside many other tests a ring can be refused for a moment (see accept_test.c). */
-    for (int tries = 0; tries < 600 && strcmp(poller_name(&poller), "io_uring") != 0; tries++) {
-        wf_poller_close(&poller);
-        poll(NULL, 0, 100);
-        wf_poller_init(&poller, POLLER_URING);
-    }
-    ck_assert_str_eq(poller_name(&poller), "io_uring");
+    ck_assert_int_eq(open_ring(&poller), 0);
 }
 
 static void close_all(void)
