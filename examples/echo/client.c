@@ -8,13 +8,13 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <weft/tls.h>
 #include <weft/weft.h>
+
+#include "examples/common/program.h"
 
 struct echo {
     const char *host, *port, *path; /* path: NULL unless it is a Unix socket */
@@ -91,17 +91,6 @@ static int run(void *arg, void **result)
     return err ? err : rc;
 }
 
-static int complain(int err)
-{
-    weft_error *error = weft_catch(err);
-    const char *what = weft_error_message(error), *why = weft_strerror(err);
-    bool said = what && strstr(what, why);
-    fprintf(stderr, "echo_client: %s%s%s\n", what ? what : "", what && !said ? ": " : "",
-            said ? "" : why);
-    weft_error_unref(error);
-    return EXIT_FAILURE;
-}
-
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -143,7 +132,7 @@ int main(int argc, char **argv)
     }
     if (!err)
         err = weft_run(run, &echo, NULL);
-    int status = err ? complain(err) : EXIT_SUCCESS;
+    int status = err ? complain("echo_client", err) : EXIT_SUCCESS;
     weft_ssl_context_unref(echo.options.ssl);
     free(input.text);
     return status;

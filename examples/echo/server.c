@@ -8,19 +8,17 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <weft/tls.h>
 #include <weft/weft.h>
 
+#include "examples/common/program.h"
+
 struct echo {
     const char *host, *port, *path; /* path: NULL unless it is a Unix socket */
     weft_ssl_context *ssl;
-    weft_future *asked; /* to end */
 };
 
 static int echo_lines(weft_stream_reader *reader, weft_stream_writer *writer)
@@ -59,31 +57,10 @@ static int serve(weft_stream_reader *reader, weft_stream_writer *writer, void *a
     return err == WEFT_ECANCELLED || rc == WEFT_ECANCELLED ? WEFT_ECANCELLED : 0;
 }
 
-static int say_where(const weft_server *server)
-{
-    weft_transport_socket socket;
-    weft_address address;
-    char text[WEFT_ADDRESS_TEXT];
-    if (weft_server_sockets(server, &socket, 1) < 1)
-        return -EINVAL;
-    int err = weft_transport_socket_getsockname(&socket, &address);
-    if (err)
-        return err;
-    printf("serving on %s\n", weft_address_text(&address, text, sizeof(text)));
-    return fflush(stdout) ? -errno : 0;
-}
-
-static int on_signal(void *future)
-{
-    weft_future_set_result(future, NULL); /* refused the second time: fine */
-    return 0;
-}
-
 static int run(void *arg, void **result)
 {
     (void)result;
     struct echo *echo = arg;
-    weft_loop *loop = weft_get_running_loop();
     const weft_server_options options = {.ssl = echo->ssl};
     weft_server *server;
     int err = echo->path
@@ -91,34 +68,13 @@ static int run(void *arg, void **result)
                   : weft_start_server(serve, NULL, echo->host, echo->port, &options, &server);
     if (err)
         return err;
-    weft_future *asked = weft_create_future();
-    err = asked ? weft_loop_add_signal_handler(loop, SIGTERM, on_signal, asked) : -errno;
-    if (!err)
-        err = weft_loop_add_signal_handler(loop, SIGINT, on_signal, asked);
-    if (!err)
-        err = say_where(server);
-    if (!err)
-        err = weft_await(asked, NULL);
-    weft_loop_remove_signal_handler(loop, SIGTERM);
-    weft_loop_remove_signal_handler(loop, SIGINT);
+    err = serve_until_asked(server);
     weft_server_close(server);
     weft_server_close_clients(server);
     if (!err)
         err = weft_server_wait_closed(server);
     weft_server_unref(server);
-    weft_unref(asked);
     return err;
-}
-
-static int complain(int err)
-{
-    weft_error *error = weft_catch(err);
-    const char *what = weft_error_message(error), *why = weft_strerror(err);
-    bool said = what && strstr(what, why);
-    fprintf(stderr, "echo_server: %s%s%s\n", what ? what : "", what && !said ? ": " : "",
-            said ? "" : why);
-    weft_error_unref(error);
-    return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -161,7 +117,7 @@ int main(int argc, char **argv)
     }
     if (!err)
         err = weft_run(run, &echo, NULL);
-    int status = err ? complain(err) : EXIT_SUCCESS;
+    int status = err ? complain("echo_server", err) : EXIT_SUCCESS;
     weft_ssl_context_unref(echo.ssl);
     return status;
 }

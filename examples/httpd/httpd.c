@@ -22,12 +22,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <weft/tls.h>
 
+#include "examples/common/program.h"
 #include "examples/httpd/connection.h"
 #include "examples/httpd/options.h"
 #include "examples/httpd/routes.h"
@@ -186,17 +186,6 @@ static int run(struct httpd *httpd)
     return err ? err : rc;
 }
 
-static int complain(int err)
-{
-    weft_error *error = weft_catch(err);
-    const char *what = weft_error_message(error), *why = weft_strerror(err);
-    bool said = what && strstr(what, why);
-    fprintf(stderr, "httpd: %s%s%s\n", what ? what : "", what && !said ? ": " : "",
-            said ? "" : why);
-    weft_error_unref(error);
-    return EXIT_FAILURE;
-}
-
 int main(int argc, char **argv)
 {
     static struct httpd httpd;
@@ -209,7 +198,7 @@ int main(int argc, char **argv)
         err = load_certificate(&httpd);
     if (!err)
         err = run(&httpd);
-    status = err ? complain(err) : EXIT_SUCCESS;
+    status = err ? complain("httpd", err) : EXIT_SUCCESS;
     weft_ssl_context_unref(httpd.ssl);
     if (httpd.root >= 0)
         close(httpd.root);

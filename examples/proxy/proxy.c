@@ -11,7 +11,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,6 +20,7 @@
 
 #include <weft/weft.h>
 
+#include "examples/common/program.h"
 #include "examples/proxy/pump.h"
 
 struct proxy {
@@ -91,65 +91,23 @@ static int serve(weft_stream_reader *reader, weft_stream_writer *writer, void *a
     return cancelled ? WEFT_ECANCELLED : 0;
 }
 
-static int say_where(const weft_server *server)
-{
-    weft_transport_socket socket;
-    weft_address address;
-    char text[WEFT_ADDRESS_TEXT];
-    if (weft_server_sockets(server, &socket, 1) < 1)
-        return -EINVAL;
-    int err = weft_transport_socket_getsockname(&socket, &address);
-    if (err)
-        return err;
-    printf("serving on %s\n", weft_address_text(&address, text, sizeof(text)));
-    return fflush(stdout) ? -errno : 0;
-}
-
-static int on_signal(void *future)
-{
-    weft_future_set_result(future, NULL); /* refused the second time: fine */
-    return 0;
-}
-
 static int run(void *arg, void **result)
 {
     (void)result;
     struct proxy *proxy = arg;
-    weft_loop *loop = weft_get_running_loop();
     weft_server *server;
     int err = weft_start_server(serve, proxy, proxy->host, proxy->port,
                                 &(weft_server_options){.loops = WEFT_ALL_LOOPS, .backlog = 1024},
                                 &server);
     if (err)
         return err;
-    weft_future *asked = weft_create_future();
-    err = asked ? weft_loop_add_signal_handler(loop, SIGTERM, on_signal, asked) : -errno;
-    if (!err)
-        err = weft_loop_add_signal_handler(loop, SIGINT, on_signal, asked);
-    if (!err)
-        err = say_where(server);
-    if (!err)
-        err = weft_await(asked, NULL);
-    weft_loop_remove_signal_handler(loop, SIGTERM);
-    weft_loop_remove_signal_handler(loop, SIGINT);
+    err = serve_until_asked(server);
     weft_server_close(server);
     weft_server_abort_clients(server);
     if (!err)
         err = weft_server_wait_closed(server);
     weft_server_unref(server);
-    weft_unref(asked);
     return err;
-}
-
-static int complain(int err)
-{
-    weft_error *error = weft_catch(err);
-    const char *what = weft_error_message(error), *why = weft_strerror(err);
-    bool said = what && strstr(what, why);
-    fprintf(stderr, "proxy: %s%s%s\n", what ? what : "", what && !said ? ": " : "",
-            said ? "" : why);
-    weft_error_unref(error);
-    return EXIT_FAILURE;
 }
 
 static bool positive(const char *text, double *ret_number)
@@ -233,5 +191,5 @@ int main(int argc, char **argv)
         setrlimit(RLIMIT_NOFILE, &limit);
     }
     int err = weft_run(run, &proxy, NULL);
-    return err ? complain(err) : EXIT_SUCCESS;
+    return err ? complain("proxy", err) : EXIT_SUCCESS;
 }

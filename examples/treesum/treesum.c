@@ -30,6 +30,7 @@
 
 #include <weft/weft.h>
 
+#include "examples/common/program.h"
 #include "examples/treesum/hash.h"
 #include "examples/treesum/report.h"
 #include "examples/treesum/slots.h"
@@ -238,16 +239,6 @@ static int run(struct treesum *sum, int loops, bool stats)
     return err ? err : rc;
 }
 
-static int complain(int err)
-{
-    weft_error *error = weft_catch(err);
-    const char *message = weft_error_message(error);
-    fprintf(stderr, "treesum: %s%s%s\n", message ? message : "", message ? ": " : "",
-            weft_strerror(err));
-    weft_error_unref(error);
-    return EXIT_FAILURE;
-}
-
 static int usage(FILE *file, int status)
 {
     fputs("usage: treesum [--loops N] [--stats] [PATH...]\n"
@@ -303,7 +294,7 @@ int main(int argc, char **argv)
     if (sum.signal)
         status = 128 + sum.signal;
     else if (err)
-        status = complain(err);
+        status = complain("treesum", err);
 
     if (sum.signal_fd >= 0)
         close(sum.signal_fd);
