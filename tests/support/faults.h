@@ -3,8 +3,9 @@
  *
  * Each run has a process of its own, so that it finds nothing that an earlier one left in a cache.
  * The scenario itself says what must hold: either the call that met the fault says so and nothing
- * was done, or the work is done without it. What is common to all is checked here: the scenario
- * comes to an end, and no descriptor stays open. Lost memory is found by the leak checker.
+ * was done, or the work is done without it. As long as fault_met() says no, all must be well. What is
+ * common to all is checked here: the scenario comes to an end, and no descriptor stays open. Lost
+ * memory is found by the leak checker.
  */
 #ifndef WEFT_TESTS_SUPPORT_FAULTS_H
 #define WEFT_TESTS_SUPPORT_FAULTS_H
@@ -48,6 +49,25 @@ static inline int poller_descriptors(void)
     return name && !strcmp(name, "io_uring") ? 3 : 2;
 }
 
+/* The fault of the run that is under way; nth is 0 where there is none. */
+static struct {
+    enum fault_site site;
+    unsigned long nth;
+    int error; /* a positive errno */
+} fault_now;
+
+/* Whether the run has met it by now. */
+static inline bool fault_met(void)
+{
+    return fault_now.nth && wf_fault_calls(fault_now.site) >= fault_now.nth;
+}
+
+/* A call of the scenario has succeeded, or says that it met the fault. */
+static inline void ck_assert_fault_only(int rc)
+{
+    ck_assert_msg(rc == 0 || (rc == -fault_now.error && fault_met()), "ended with %d", rc);
+}
+
 /* One run, in a process of its own: how many calls of the site it made. */
 static inline unsigned long run_with_fault(enum fault_site site, unsigned long nth, int error,
                                            bool sticky, void (*scenario)(void))
@@ -59,6 +79,9 @@ static inline unsigned long run_with_fault(enum fault_site site, unsigned long n
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
         int descriptors = count_descriptors();
+        fault_now.site = site;
+        fault_now.nth = nth;
+        fault_now.error = error;
         wf_fault_arm(site, nth, error, sticky);
         scenario();
         *calls = wf_fault_calls(site);
