@@ -205,10 +205,9 @@ START_TRUSTED(nothing_is_slipped_in)
     ck_assert_int_eq(say(&s, "TLS\nslipped in\n"), 0);
     ck_assert_line(&s, "go\n");
     const weft_start_tls_options options = {.server_hostname = "localhost"};
-    int rc = weft_stream_start_tls(s.writer, trust.client_context, &options);
-    ck_assert_msg(rc < 0, "upgraded");
-    ck_assert_int_le(weft_stream_readline(s.reader, &line), 0);
-    (void)weft_stream_wait_closed(s.writer);
+    ck_assert_int_eq(weft_stream_start_tls(s.writer, trust.client_context, &options), -ECONNRESET);
+    ck_assert_int_eq(weft_stream_readline(s.reader, &line), 0);
+    ck_assert_int_eq(weft_stream_wait_closed(s.writer), 0);
     stream_free(&s);
     end_server(server);
     ck_assert_int_eq(upgrade_count, 1);
@@ -286,8 +285,10 @@ COROUTINE(upgrade)
 /* TLSS-11, TLSS-14: so does one that is cancelled, at every step of the way. */
 START_TRUSTED(an_upgrade_is_cancelled)
 {
-    int cancelled = 0;
-    for (int turns = 1; turns < 12; turns++) {
+    bool done = false;
+    int steps = 0;
+    /* A busy loop looks at its descriptors from time to time only: most turns are alike. */
+    for (int turns = 1; !done; turns += 7, steps++) {
         struct stream s;
         weft_server *server = serve(serve_lines, trust.server_context, NULL);
         upgrade_count = 0;
@@ -297,20 +298,16 @@ START_TRUSTED(an_upgrade_is_cancelled)
         struct upgrade u = {&s, trust.client_context};
         weft_task *t = weft_create_task(upgrade, &u, NULL);
         sim_pass(turns);
+        done = weft_done(t);
         weft_cancel(t);
-        int rc = weft_join(t, NULL);
-        if (rc) {
-            ck_assert_int_eq(rc, WEFT_ECANCELLED);
-            ck_assert(weft_stream_is_closing(s.writer));
-            cancelled++;
-        } else {
-            weft_stream_close(s.writer);
-        }
+        ck_assert_int_eq(weft_join(t, NULL), done ? 0 : WEFT_ECANCELLED);
+        ck_assert_int_eq(weft_stream_is_closing(s.writer), !done);
+        weft_stream_close(s.writer);
         ck_assert_int_eq(weft_stream_wait_closed(s.writer), 0);
         stream_free(&s);
         end_server(server);
     }
-    ck_assert_int_gt(cancelled, 1);
+    ck_assert_int_gt(steps, 5);
     ck_assert_int_eq(reports_count, 0);
     return 0;
 }
