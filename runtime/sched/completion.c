@@ -232,9 +232,9 @@ void wf_task_complete(struct weft_loop *loop, struct task *task, void *value, in
     f->error = error;
     if (outcome_enter(&f->outcome, &loop->touching)) {
         outcome_set_inside(&f->outcome, value);
-        last = outcome_unref_inside(&f->outcome);
-        outcome_leave(&loop->touching);
         wake_local(loop, f);
+        last = outcome_unref_inside(&f->outcome);
+        outcome_leave(&loop->touching); /* O5 */
     } else {
         outcome_publish(&f->outcome, value);
         wf_callbacks_hold(f);

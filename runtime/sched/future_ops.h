@@ -162,10 +162,10 @@ static inline void task_succeed(struct weft_loop *loop, struct task *task, void 
         return;
     }
     outcome_set_inside(&f->outcome, result);
-    bool last = outcome_unref_inside(&f->outcome);
-    outcome_leave(&loop->touching);
     task_delist(loop, task);
     wake_local(loop, f);
+    bool last = outcome_unref_inside(&f->outcome);
+    outcome_leave(&loop->touching); /* O5 */
     if (unlikely(last))
         wf_future_free(loop, f);
 }

@@ -20,6 +20,8 @@
  * O4  While biased, remote is empty, and no other thread is inside the future: so the owner
  *     needs no read-modify-write. A revoker goes on only when the owner is outside (or will
  *     see that it is shared).
+ * O5  Whoever gives its reference back may find the future freed, by another that has the last
+ *     one, as soon as it is outside: the owner uses it no more after outcome_leave().
  *
  * The owner says in a word of its loop which future it is inside (touching). Owner: store touching,
  * load bias. Revoker: store bias, membarrier, load touching. The barrier that the owner leaves out
