@@ -12,7 +12,7 @@
 
 #include "runtime/base/likely.h"
 #include "runtime/base/sys.h"
-#include "runtime/io/quiet_write.h"
+#include "runtime/io/quiet.h"
 
 static const uint32_t side_events[POLLER_SIDES] = {EPOLLIN | EPOLLRDHUP, EPOLLOUT};
 
@@ -130,7 +130,7 @@ ssize_t wf_source_sendfile(struct source *source, int file, off_t *offset, size_
     if (is_blocked(source, POLLER_WRITE))
         return -EAGAIN;
     do
-        n = sys_sendfile(source->fd, file, offset, bytes);
+        n = wf_quiet_sendfile(source->fd, file, offset, bytes);
     while (n == -EINTR);
     /* A short count may be the file's end as well. */
     if (n == -EAGAIN)

@@ -22,7 +22,6 @@
 #include "runtime/sched/report.h"
 #include "runtime/sched/runtime.h"
 #include "runtime/sched/scheduler.h"
-#include "runtime/sched/sigpipe.h"
 #include "runtime/sched/task_ops.h"
 #include "runtime/sched/virtual.h"
 #include "runtime/sched/watchdog.h"
@@ -234,7 +233,6 @@ static void loop_flow(struct weft_loop *loop)
 struct run {
     struct overflow_thread overflow;
     struct watched watched;
-    bool pipe_was_blocked;
 };
 
 static int run_begin(struct weft_loop *loop, struct run *run)
@@ -249,7 +247,6 @@ static int run_begin(struct weft_loop *loop, struct run *run)
     }
     /* Without it an overflow still ends the process at the guard, only with no message. */
     bool ready_for_signals = !wf_overflow_thread_init(&run->overflow);
-    run->pipe_was_blocked = sigpipe_block();
     wf_loop_running = loop;
     context_init_thread(&loop->context);
     wf_watchdog_begin(&run->watched, ready_for_signals ? loop : NULL);
@@ -275,7 +272,6 @@ static void run_end(struct weft_loop *loop, struct run *run)
     context_fini_thread(&loop->context);
     wf_loop_running = NULL;
     wf_overflow_thread_fini(&run->overflow);
-    sigpipe_unblock(run->pipe_was_blocked);
     wf_loop_vacate(loop);
 }
 
