@@ -37,13 +37,13 @@ void wf_socket_transport_set_upper(weft_transport *transport, weft_transport *up
 void wf_socket_group_close(struct socket_group *group)
 {
     for (struct socket_transport *s = group->first; s; s = s->next)
-        weft_transport_close(s->upper ? s->upper : &s->base);
+        weft_transport_close(s->upper ? s->upper : socket_base(s));
 }
 
 void wf_socket_group_abort(struct socket_group *group)
 {
     for (struct socket_transport *s = group->first; s; s = s->next)
-        weft_transport_abort(&s->base);
+        weft_transport_abort(socket_base(s));
 }
 
 void wf_socket_group_disband(struct socket_group *group)

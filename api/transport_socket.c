@@ -1,9 +1,10 @@
 /*
  * transport_socket.c - the socket under a transport: questions and options, nothing else (TSOC-02).
  */
-#include <errno.h>
+#include "api/transport_socket.h"
 
-#include <weft/transport.h>
+#include <errno.h>
+#include <string.h>
 
 #include "runtime/base/sys.h"
 
@@ -77,4 +78,31 @@ double weft_transport_socket_gettimeout(const weft_transport_socket *socket)
 {
     (void)socket;
     return 0;
+}
+
+void wf_socket_names_ask(struct socket_names *names, int fd, int type, const weft_address *peer)
+{
+    weft_address *own = &names->sockname;
+
+    own->bytes = sizeof(own->storage);
+    if (sys_getsockname(fd, &own->any, &own->bytes))
+        own->bytes = 0;
+    if (peer) {
+        names->peername = *peer;
+    } else {
+        names->peername.bytes = sizeof(names->peername.storage);
+        if (sys_getpeername(fd, &names->peername.any, &names->peername.bytes))
+            names->peername.bytes = 0;
+    }
+    names->socket =
+        (weft_transport_socket){fd, own->bytes ? own->any.sa_family : AF_UNSPEC, type, 0};
+}
+
+const void *wf_socket_names_get(const struct socket_names *names, const char *name)
+{
+    if (!strcmp(name, "peername"))
+        return names->peername.bytes ? &names->peername : NULL;
+    if (!strcmp(name, "sockname"))
+        return names->sockname.bytes ? &names->sockname : NULL;
+    return !strcmp(name, "socket") ? &names->socket : NULL;
 }
