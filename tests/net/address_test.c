@@ -151,17 +151,4 @@ START_TEST(ports)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("address");
-    TCase *tests = tcase_create("address");
-
-    tcase_add_test(tests, numeric);
-    tcase_add_test(tests, zones);
-    tcase_add_test(tests, not_numeric);
-    tcase_add_test(tests, unix_paths);
-    tcase_add_test(tests, odd_texts);
-    tcase_add_test(tests, ports);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("address", numeric, zones, not_numeric, unix_paths, odd_texts, ports)

@@ -321,21 +321,5 @@ START_TEST(faults)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("connect_race");
-    TCase *tests = tcase_create("connect_race");
-
-    tcase_add_test(tests, after_the_delay);
-    tcase_add_test(tests, after_a_failure);
-    tcase_add_test(tests, first_success_wins);
-    tcase_add_test(tests, all_fail);
-    tcase_add_test(tests, interleaved);
-    tcase_add_test(tests, sequential);
-    tcase_add_test(tests, cancelled_anywhere);
-    tcase_add_test(tests, cancelled_twice);
-    tcase_add_test(tests, eager_tasks);
-    tcase_add_test(tests, faults);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("connect_race", after_the_delay, after_a_failure, first_success_wins, all_fail, interleaved,
+      sequential, cancelled_anywhere, cancelled_twice, eager_tasks, faults)

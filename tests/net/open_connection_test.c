@@ -406,19 +406,5 @@ START_TEST(faults)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("open_connection");
-    TCase *tests = tcase_create("open_connection");
-
-    tcase_add_test(tests, unix_paths);
-    tcase_add_test(tests, unix_refused);
-    tcase_add_test(tests, with_a_protocol);
-    tcase_add_test(tests, cancelled_with_a_protocol);
-    tcase_add_test(tests, cancelled_at_the_end);
-    tcase_add_test(tests, accepted_elsewhere);
-    tcase_add_test(tests, no_tls);
-    tcase_add_test(tests, faults);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("open_connection", unix_paths, unix_refused, with_a_protocol, cancelled_with_a_protocol,
+      cancelled_at_the_end, accepted_elsewhere, no_tls, faults)

@@ -180,7 +180,6 @@ START_SIM(the_watching_may_fail)
     ck_assert_int_eq(ended(process), -SIGKILL);
     return 0;
 }
-END_TEST
 
 int main(void)
 {

@@ -48,7 +48,6 @@ START_SIM(a_cancelled_creation_leaves_nothing)
     ck_assert_int_le(count_descriptors(), descriptors + poller_descriptors());
     return 0;
 }
-END_TEST
 
 /* A second cancellation does not wait for the end, which comes all the same. */
 COROUTINE(creates_twice_cancelled)
@@ -75,7 +74,6 @@ START_SIM(a_creation_cancelled_twice_leaves_nothing)
     ck_assert_no_child();
     return 0;
 }
-END_TEST
 
 /* A running process that is dropped is killed, and reaped by the loop (PROC-32). */
 START_SIM(a_dropped_process_is_killed)
@@ -89,7 +87,6 @@ START_SIM(a_dropped_process_is_killed)
     ck_assert_no_child();
     return 0;
 }
-END_TEST
 
 /* One that has ended is not signalled: it keeps its exit code, for whoever asks. */
 START_SIM(an_ended_process_is_not_killed)
@@ -102,7 +99,6 @@ START_SIM(an_ended_process_is_not_killed)
     ck_assert_int_eq(ended(process), 9);
     return 0;
 }
-END_TEST
 
 /* What is dropped last of all is gone when the run is over. */
 COROUTINE(drops_at_the_end)
@@ -191,7 +187,6 @@ START_SIM(thousands_in_a_row_leave_nothing)
     ck_assert_no_child();
     return 0;
 }
-END_TEST
 
 /* Hundreds at once, some ending at the same moment, each with a code of its own (PROC-33). */
 START_SIM(hundreds_at_once_get_their_own_codes)
@@ -213,7 +208,6 @@ START_SIM(hundreds_at_once_get_their_own_codes)
     ck_assert_no_child();
     return 0;
 }
-END_TEST
 
 static _Atomic int handled;
 
@@ -282,7 +276,6 @@ START_PAIR(a_task_of_another_loop_waits)
     weft_process_unref(process);
     return 0;
 }
-END_TEST
 
 /* If somebody else reaped it, the code is 255, and that is reported (PROC-35). */
 START_SIM(reaped_by_somebody_else)
@@ -302,29 +295,9 @@ START_SIM(reaped_by_somebody_else)
     ck_assert_int_eq(reports_count, 21);
     return 0;
 }
-END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        a_cancelled_creation_leaves_nothing,
-        a_creation_cancelled_twice_leaves_nothing,
-        a_dropped_process_is_killed,
-        an_ended_process_is_not_killed,
-        nothing_is_left_after_a_run,
-        a_process_outlives_its_loop,
-        a_run_ends_who_waits,
-        thousands_in_a_row_leave_nothing,
-        hundreds_at_once_get_their_own_codes,
-        any_thread_has_processes,
-        a_task_of_another_loop_waits,
-        reaped_by_somebody_else,
-    };
-    Suite *suite = suite_create("process_life");
-    TCase *tcase = tcase_create("life");
-
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("process_life", a_cancelled_creation_leaves_nothing,
+      a_creation_cancelled_twice_leaves_nothing, a_dropped_process_is_killed,
+      an_ended_process_is_not_killed, nothing_is_left_after_a_run, a_process_outlives_its_loop,
+      a_run_ends_who_waits, thousands_in_a_row_leave_nothing, hundreds_at_once_get_their_own_codes,
+      any_thread_has_processes, a_task_of_another_loop_waits, reaped_by_somebody_else)

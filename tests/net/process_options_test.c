@@ -48,7 +48,6 @@ START_SIM(environment_and_folder)
     ck_assert_int_eq(rmdir(folder), 0);
     return 0;
 }
-END_TEST
 
 /* The numbers of the program's descriptors, in order. What is not below 200 is the shell's own. */
 static const char *listed(weft_subprocess_options options)
@@ -103,7 +102,6 @@ START_SIM(only_the_given_descriptors_are_open)
         close(ours[i]);
     return 0;
 }
-END_TEST
 
 /* One that is not open cannot be passed. */
 START_SIM(only_open_descriptors_are_passed)
@@ -118,7 +116,6 @@ START_SIM(only_open_descriptors_are_passed)
     ck_assert_no_child();
     return 0;
 }
-END_TEST
 
 /* A session and process groups. */
 START_SIM(session_and_group)
@@ -147,7 +144,6 @@ START_SIM(session_and_group)
     ck_assert_int_eq(weft_create_subprocess_exec(ARGV("true"), &options, &none), -EPERM);
     return 0;
 }
-END_TEST
 
 /* A line of the program's own /proc/self/status. */
 static unsigned long long signals_of_program(const char *which)
@@ -191,22 +187,6 @@ START_SIM(signals_are_as_the_system_has_them)
     ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
     return 0;
 }
-END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        environment_and_folder,
-        only_the_given_descriptors_are_open,
-        only_open_descriptors_are_passed,
-        session_and_group,
-        signals_are_as_the_system_has_them,
-    };
-    Suite *suite = suite_create("process_options");
-    TCase *tcase = tcase_create("options");
-
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("process_options", environment_and_folder, only_the_given_descriptors_are_open,
+      only_open_descriptors_are_passed, session_and_group, signals_are_as_the_system_has_them)

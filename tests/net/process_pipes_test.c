@@ -46,7 +46,6 @@ START_SIM(pipes_are_streams)
     ck_assert_int_eq(ended(process), 0);
     return 0;
 }
-END_TEST
 
 /* The end of input can be told by write_eof as well. */
 START_SIM(the_end_of_input_by_write_eof)
@@ -61,7 +60,6 @@ START_SIM(the_end_of_input_by_write_eof)
     ck_assert_int_eq(ended(process), 0);
     return 0;
 }
-END_TEST
 
 /* communicate writes the input, reads both outputs, and waits (PROC-14). */
 START_SIM(communicate_exchanges_all)
@@ -82,7 +80,6 @@ START_SIM(communicate_exchanges_all)
     weft_process_unref(process);
     return 0;
 }
-END_TEST
 
 /* What is no pipe gives nothing; input that has nowhere to go is ignored (PROC-14, PROC-18). */
 START_SIM(communicate_without_some_pipes)
@@ -109,7 +106,6 @@ START_SIM(communicate_without_some_pipes)
     ck_assert_int_eq(weft_process_communicate(NULL, NULL, 0, NULL), -EINVAL);
     return 0;
 }
-END_TEST
 
 /* Any sizes, in both directions at once, do (PROC-15; PROC-07: the output alone would fill its pipe). */
 START_SIM(communicate_never_deadlocks)
@@ -127,7 +123,6 @@ START_SIM(communicate_never_deadlocks)
     free(input);
     return 0;
 }
-END_TEST
 
 /* With no input, or an empty one, stdin is just closed (PROC-16). */
 START_SIM(no_input_closes_stdin)
@@ -141,7 +136,6 @@ START_SIM(no_input_closes_stdin)
     }
     return 0;
 }
-END_TEST
 
 /* A process that ends, or closes its input, before it has read it all is no error (PROC-17). */
 START_SIM(input_need_not_be_read)
@@ -165,7 +159,6 @@ START_SIM(input_need_not_be_read)
     free(input);
     return 0;
 }
-END_TEST
 
 static char never_read[LARGE];
 
@@ -198,7 +191,6 @@ START_SIM(cancelled_communicate_leaves_the_process)
     }
     return 0;
 }
-END_TEST
 
 /* Writing by oneself after the process is gone makes drain fail (PROC-20), and no SIGPIPE comes. */
 START_SIM(drain_fails_after_the_end)
@@ -217,7 +209,6 @@ START_SIM(drain_fails_after_the_end)
     free(data);
     return 0;
 }
-END_TEST
 
 /* The same when it ends in the middle of a write. */
 COROUTINE(writes_much)
@@ -243,7 +234,6 @@ START_SIM(drain_fails_at_the_end)
     ck_assert_int_eq(ended(process), -SIGKILL);
     return 0;
 }
-END_TEST
 
 /* Our ends are in no other child: the end of input is seen while others run (PROC-22), also by those
  * that are started from elsewhere. */
@@ -262,7 +252,6 @@ START_SIM(our_ends_are_not_inherited)
     }
     return 0;
 }
-END_TEST
 
 /* wait returns at the end of the process, whoever holds its pipes, whatever is in them (PROC-06). */
 START_SIM(wait_does_not_wait_for_pipes)
@@ -284,7 +273,6 @@ START_SIM(wait_does_not_wait_for_pipes)
     ck_assert_int_eq(ended(process), -SIGKILL);
     return 0;
 }
-END_TEST
 
 /* What was written before the end is read after it, completely (PROC-27). */
 START_SIM(output_outlives_its_process)
@@ -300,7 +288,6 @@ START_SIM(output_outlives_its_process)
     weft_process_unref(process);
     return 0;
 }
-END_TEST
 
 /* limit is that of the readers; above twice the limit the pipe is not read any more (PROC-13). */
 START_SIM(limit_bounds_what_is_read_ahead)
@@ -328,7 +315,6 @@ START_SIM(limit_bounds_what_is_read_ahead)
     ck_assert_int_eq(ended(process), 0);
     return 0;
 }
-END_TEST
 
 /* A stream that the program has a reference of lives on when the process is given back, closed. */
 START_SIM(streams_outlive_their_process)
@@ -346,7 +332,6 @@ START_SIM(streams_outlive_their_process)
     ck_assert_int_eq(reports_count, 0); /* nothing was left unclosed */
     return 0;
 }
-END_TEST
 
 /* Descriptors are all back when processes with pipes are over. */
 START_SIM(pipes_leave_no_descriptor)
@@ -372,7 +357,6 @@ START_SIM(pipes_leave_no_descriptor)
     ck_assert_int_eq(count_descriptors(), descriptors);
     return 0;
 }
-END_TEST
 
 /* Also when the run ends with processes and streams in the program's hands. */
 static weft_process *kept;
@@ -439,33 +423,10 @@ START_TEST(loops_of_one_run_have_processes)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        pipes_are_streams,
-        the_end_of_input_by_write_eof,
-        communicate_exchanges_all,
-        communicate_without_some_pipes,
-        communicate_never_deadlocks,
-        no_input_closes_stdin,
-        input_need_not_be_read,
-        cancelled_communicate_leaves_the_process,
-        drain_fails_after_the_end,
-        drain_fails_at_the_end,
-        our_ends_are_not_inherited,
-        wait_does_not_wait_for_pipes,
-        output_outlives_its_process,
-        limit_bounds_what_is_read_ahead,
-        streams_outlive_their_process,
-        pipes_leave_no_descriptor,
-        a_process_with_pipes_outlives_its_loop,
-        loops_of_one_run_have_processes,
-    };
-    Suite *suite = suite_create("process_pipes");
-    TCase *tcase = tcase_create("pipes");
-
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("process_pipes", pipes_are_streams, the_end_of_input_by_write_eof, communicate_exchanges_all,
+      communicate_without_some_pipes, communicate_never_deadlocks, no_input_closes_stdin,
+      input_need_not_be_read, cancelled_communicate_leaves_the_process, drain_fails_after_the_end,
+      drain_fails_at_the_end, our_ends_are_not_inherited, wait_does_not_wait_for_pipes,
+      output_outlives_its_process, limit_bounds_what_is_read_ahead, streams_outlive_their_process,
+      pipes_leave_no_descriptor, a_process_with_pipes_outlives_its_loop,
+      loops_of_one_run_have_processes)

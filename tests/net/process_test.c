@@ -302,31 +302,10 @@ START_TEST(outside_a_task_nothing_is_started)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        exec_passes_the_arguments_as_they_are,
-        shell_runs_a_command_line,
-        pid_and_returncode_are_known,
-        any_number_of_tasks_waits,
-        signals_end_a_process,
-        a_cancelled_wait_changes_nothing,
-        a_wait_can_have_a_limit,
-        devnull_is_empty_and_takes_all,
-        stdout_and_stderr_can_be_one,
-        descriptors_are_given_in_any_order,
-        descriptors_are_given_where_there_are_none,
-        a_noticed_end_refuses_signals,
-        a_signal_after_the_end_does_nothing,
-        what_cannot_be_started_is_an_error,
-        nonsense_is_refused,
-        outside_a_task_nothing_is_started,
-    };
-    Suite *suite = suite_create("process");
-    TCase *tcase = tcase_create("processes");
-
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("process", exec_passes_the_arguments_as_they_are, shell_runs_a_command_line,
+      pid_and_returncode_are_known, any_number_of_tasks_waits, signals_end_a_process,
+      a_cancelled_wait_changes_nothing, a_wait_can_have_a_limit, devnull_is_empty_and_takes_all,
+      stdout_and_stderr_can_be_one, descriptors_are_given_in_any_order,
+      descriptors_are_given_where_there_are_none, a_noticed_end_refuses_signals,
+      a_signal_after_the_end_does_nothing, what_cannot_be_started_is_an_error, nonsense_is_refused,
+      outside_a_task_nothing_is_started)

@@ -381,28 +381,7 @@ START_TEST(no_memory_for_a_stream)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("reader_feed");
-    TCase *tests = tcase_create("reader_feed");
-
-    tcase_add_test(tests, at_eof);
-    tcase_add_test(tests, flow_control);
-    tcase_add_test(tests, flow_control_of_all);
-    tcase_add_test(tests, waiting_resumes);
-    tcase_add_test(tests, closed_by_the_writer);
-    tcase_add_test(tests, half_closed);
-    tcase_add_test(tests, no_limit);
-    tcase_add_test(tests, after_the_end);
-    tcase_add_test(tests, no_loop);
-    tcase_add_test(tests, other_loop);
-    tcase_add_test(tests, as_text);
-    tcase_add_test(tests, own_transport);
-    tcase_add_test(tests, handed_out_stays);
-    tcase_add_test(tests, no_memory_to_feed);
-    tcase_add_test(tests, no_memory_for_the_error);
-    tcase_add_test(tests, no_memory_to_receive);
-    tcase_add_test(tests, no_memory_for_a_stream);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("reader_feed", at_eof, flow_control, flow_control_of_all, waiting_resumes,
+      closed_by_the_writer, half_closed, no_limit, after_the_end, no_loop, other_loop, as_text,
+      own_transport, handed_out_stays, no_memory_to_feed, no_memory_for_the_error,
+      no_memory_to_receive, no_memory_for_a_stream)

@@ -371,26 +371,6 @@ START_SIM(failed_while_waiting)
     return 0;
 }
 
-int main(void)
-{
-    Suite *suite = suite_create("reader_read");
-    TCase *tests = tcase_create("reader_read");
-
-    tcase_add_test(tests, what_is_there);
-    tcase_add_test(tests, waits);
-    tcase_add_test(tests, everything);
-    tcase_add_test(tests, nothing);
-    tcase_add_test(tests, beyond_the_limit);
-    tcase_add_test(tests, exactly);
-    tcase_add_test(tests, negative);
-    tcase_add_test(tests, incomplete);
-    tcase_add_test(tests, exactly_beyond_the_limit);
-    tcase_add_test(tests, into);
-    tcase_add_test(tests, one_at_a_time);
-    tcase_add_test(tests, cancelled);
-    tcase_add_test(tests, failed);
-    tcase_add_test(tests, failed_like_a_read);
-    tcase_add_test(tests, failed_while_waiting);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("reader_read", what_is_there, waits, everything, nothing, beyond_the_limit, exactly, negative,
+      incomplete, exactly_beyond_the_limit, into, one_at_a_time, cancelled, failed,
+      failed_like_a_read, failed_while_waiting)

@@ -282,23 +282,5 @@ START_SIM(zero_bytes)
     return 0;
 }
 
-int main(void)
-{
-    Suite *suite = suite_create("reader_until");
-    TCase *tests = tcase_create("reader_until");
-
-    tcase_add_test(tests, lines);
-    tcase_add_test(tests, line_waits);
-    tcase_add_test(tests, long_lines);
-    tcase_add_test(tests, line_of_the_limit);
-    tcase_add_test(tests, every_cut);
-    tcase_add_test(tests, incomplete);
-    tcase_add_test(tests, overrun);
-    tcase_add_test(tests, overrun_out_of_sight);
-    tcase_add_test(tests, no_separator);
-    tcase_add_test(tests, several);
-    tcase_add_test(tests, several_in_pieces);
-    tcase_add_test(tests, zero_bytes);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("reader_until", lines, line_waits, long_lines, line_of_the_limit, every_cut, incomplete,
+      overrun, overrun_out_of_sight, no_separator, several, several_in_pieces, zero_bytes)

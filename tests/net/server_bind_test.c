@@ -212,17 +212,6 @@ START_SIM(a_start_can_be_cancelled)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        one_socket_an_address,      no_host_is_every_interface,    what_contradicts_itself,
-        a_bound_socket_is_taken,    options_of_the_sockets,        both_families_on_one_port,
-        an_address_in_use_is_named, a_foreign_address_is_left_out, a_start_can_be_cancelled,
-    };
-    Suite *suite = suite_create("server_bind");
-    TCase *tcase = tcase_create("binding");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("server_bind", one_socket_an_address, no_host_is_every_interface, what_contradicts_itself,
+      a_bound_socket_is_taken, options_of_the_sockets, both_families_on_one_port,
+      an_address_in_use_is_named, a_foreign_address_is_left_out, a_start_can_be_cancelled)

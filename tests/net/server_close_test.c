@@ -361,28 +361,8 @@ START_SIM(what_is_refused)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        close_leaves_the_connections,
-        wait_closed_waits_for_both,
-        the_connections_go_first,
-        both_close_in_one_iteration,
-        a_wait_can_be_cancelled,
-        serve_forever_ends_when_cancelled,
-        one_serves_forever,
-        close_ends_serve_forever,
-        a_block_closes_it,
-        close_clients_flushes,
-        abort_clients_drops,
-        the_loop_ends_it,
-        a_loop_is_closed_in_the_middle,
-        what_is_refused,
-    };
-    Suite *suite = suite_create("server_close");
-    TCase *tcase = tcase_create("closing");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("server_close", close_leaves_the_connections, wait_closed_waits_for_both,
+      the_connections_go_first, both_close_in_one_iteration, a_wait_can_be_cancelled,
+      serve_forever_ends_when_cancelled, one_serves_forever, close_ends_serve_forever,
+      a_block_closes_it, close_clients_flushes, abort_clients_drops, the_loop_ends_it,
+      a_loop_is_closed_in_the_middle, what_is_refused)

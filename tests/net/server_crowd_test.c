@@ -221,13 +221,4 @@ START_SIM(a_slow_writer_is_heard)
     return 0;
 }
 
-int main(void)
-{
-    Suite *suite = suite_create("server_crowd");
-    TCase *tcase = tcase_create("crowd");
-    tcase_add_test(tcase, ten_thousand_are_idle);
-    tcase_add_test(tcase, a_slow_reader_holds_up_itself);
-    tcase_add_test(tcase, a_slow_writer_is_heard);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("server_crowd", ten_thousand_are_idle, a_slow_reader_holds_up_itself, a_slow_writer_is_heard)

@@ -213,23 +213,6 @@ START_SIM(a_lone_loop_is_all)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        every_loop_serves,
-        port_is_taken,
-        all_are_aborted,
-        all_loops_begin_later,
-        all_loops_share_a_unix_socket,
-        a_server_has_a_loop,
-        any_loop_makes_one,
-        the_runtime_ends_all,
-        a_lone_loop_is_all,
-    };
-    Suite *suite = suite_create("server_loops");
-    TCase *tcase = tcase_create("loops");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("server_loops", every_loop_serves, port_is_taken, all_are_aborted, all_loops_begin_later,
+      all_loops_share_a_unix_socket, a_server_has_a_loop, any_loop_makes_one, the_runtime_ends_all,
+      a_lone_loop_is_all)

@@ -273,25 +273,8 @@ START_SIM(the_names_are_known)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        connections_are_served,
-        a_plain_handler_is_called,
-        an_error_of_a_plain_handler_is_reported,
-        an_error_of_a_handler_is_reported,
-        a_cancelled_handler_is_no_report,
-        a_return_does_not_close,
-        serving_begins_on_demand,
-        the_backlog_bounds_a_turn,
-        the_limit_is_the_readers,
-        handlers_get_the_servers_context,
-        the_names_are_known,
-    };
-    Suite *suite = suite_create("server");
-    TCase *tcase = tcase_create("serving");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("server", connections_are_served, a_plain_handler_is_called,
+      an_error_of_a_plain_handler_is_reported, an_error_of_a_handler_is_reported,
+      a_cancelled_handler_is_no_report, a_return_does_not_close, serving_begins_on_demand,
+      the_backlog_bounds_a_turn, the_limit_is_the_readers, handlers_get_the_servers_context,
+      the_names_are_known)

@@ -44,7 +44,6 @@ START_SIM(connects)
     weft_socket_close(accepting.listener);
     return 0;
 }
-END_TEST
 
 /* A refused connection fails with that error, and the text names the address (SOCK-09). */
 START_SIM(refused)
@@ -58,7 +57,6 @@ START_SIM(refused)
     weft_socket_close(client);
     return 0;
 }
-END_TEST
 
 static weft_address abstract_name(const char *name)
 {
@@ -100,7 +98,6 @@ START_SIM(full_queue)
     weft_socket_close(accepting.listener);
     return 0;
 }
-END_TEST
 
 /* A cancelled receive takes nothing: what comes later goes to the next one (SOCK-11). */
 START_SIM(receive_cancelled)
@@ -126,7 +123,6 @@ START_SIM(receive_cancelled)
     close_pair();
     return 0;
 }
-END_TEST
 
 COROUTINE(sender_of_many)
 {
@@ -158,7 +154,6 @@ START_SIM(send_cancelled)
     close_pair();
     return 0;
 }
-END_TEST
 
 COROUTINE(connector)
 {
@@ -196,7 +191,6 @@ START_SIM(connect_cancelled)
     weft_socket_close(second);
     return 0;
 }
-END_TEST
 
 /* A cancelled, or timed out, accept takes no connection any more (SOCK-14). */
 START_SIM(accept_cancelled)
@@ -218,7 +212,6 @@ START_SIM(accept_cancelled)
     weft_socket_close(accepting.listener);
     return 0;
 }
-END_TEST
 
 /* Who waits for a socket that is closed is told; several that wait for one side all try (SOCK-15). */
 START_SIM(several_wait)
@@ -242,21 +235,6 @@ START_SIM(several_wait)
     close_pair();
     return 0;
 }
-END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("sock connect");
-    TCase *tests = tcase_create("sock connect");
-
-    tcase_add_test(tests, connects);
-    tcase_add_test(tests, refused);
-    tcase_add_test(tests, full_queue);
-    tcase_add_test(tests, receive_cancelled);
-    tcase_add_test(tests, send_cancelled);
-    tcase_add_test(tests, connect_cancelled);
-    tcase_add_test(tests, accept_cancelled);
-    tcase_add_test(tests, several_wait);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("sock connect", connects, refused, full_queue, receive_cancelled, send_cancelled,
+      connect_cancelled, accept_cancelled, several_wait)

@@ -68,7 +68,6 @@ START_SIM(parts)
     close(empty);
     return 0;
 }
-END_TEST
 
 /* Where the system call cannot be used: it is read in the pool, or refused, as the caller wants; that goes
  * by its first failure (SOCK-21, SOCK-23). */
@@ -94,7 +93,6 @@ START_SIM(falls_back)
     close(file);
     return 0;
 }
-END_TEST
 
 /* A pipe has no positions: the system refuses it, and so does the pool's read. */
 START_SIM(from_pipe)
@@ -109,7 +107,6 @@ START_SIM(from_pipe)
     close_pair();
     return 0;
 }
-END_TEST
 
 COROUTINE(sender)
 {
@@ -143,7 +140,6 @@ START_SIM(ends_early)
     close(file);
     return 0;
 }
-END_TEST
 
 /* The pool still reads when the task is cancelled: the buffer lives until it is done. */
 START_SIM(cancelled_in_the_pool)
@@ -163,7 +159,6 @@ START_SIM(cancelled_in_the_pool)
     close(file);
     return 0;
 }
-END_TEST
 
 /* What cannot be is refused (SOCK-20). */
 START_SIM(refused)
@@ -181,19 +176,5 @@ START_SIM(refused)
     close(file);
     return 0;
 }
-END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("sock sendfile");
-    TCase *tests = tcase_create("sock sendfile");
-
-    tcase_add_test(tests, parts);
-    tcase_add_test(tests, falls_back);
-    tcase_add_test(tests, from_pipe);
-    tcase_add_test(tests, ends_early);
-    tcase_add_test(tests, cancelled_in_the_pool);
-    tcase_add_test(tests, refused);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("sock sendfile", parts, falls_back, from_pipe, ends_early, cancelled_in_the_pool, refused)

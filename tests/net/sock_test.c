@@ -25,7 +25,6 @@ START_SIM(at_once)
     close_pair();
     return 0;
 }
-END_TEST
 
 /* A task that finds nothing waits, and has what comes; others run meanwhile (SOCK-03, SOCK-05,
  * SOCK-17). */
@@ -50,7 +49,6 @@ START_SIM(later)
     close_pair();
     return 0;
 }
-END_TEST
 
 /* Data that comes together with the end of the stream, or just before it, is not lost. */
 START_SIM(before_end)
@@ -74,7 +72,6 @@ START_SIM(before_end)
     }
     return 0;
 }
-END_TEST
 
 #define LARGE ((size_t)8 << 20)
 
@@ -117,7 +114,6 @@ START_SIM(large)
     close_pair();
     return 0;
 }
-END_TEST
 
 /* A sender that waits for room is told of the peer's end by the system's error, and no signal
  * (SOCK-16). */
@@ -141,7 +137,6 @@ START_SIM(to_closed)
     close_pair();
     return 0;
 }
-END_TEST
 
 /* Datagrams keep their boundaries and tell their sender; what does not fit is cut off (SOCK-06, SOCK-08). */
 START_SIM(by_datagram)
@@ -174,7 +169,6 @@ START_SIM(by_datagram)
     weft_socket_close(ends[1]);
     return 0;
 }
-END_TEST
 
 /* A socket from a descriptor takes it over, and gives it back; one that is no socket is refused and stays
  * the caller's (SOCK-01). */
@@ -208,7 +202,6 @@ START_SIM(from_fd)
     }
     return 0;
 }
-END_TEST
 
 /* What cannot be is refused, and nothing is done (SOCK-16). */
 COROUTINE(misuse)
@@ -270,7 +263,6 @@ START_SIM(twice)
     close_pair();
     return 0;
 }
-END_TEST
 
 /* Where a short count does not say that no more is there, nothing stays behind: at descriptors that were
  * passed, and at urgent data. */
@@ -320,7 +312,6 @@ START_SIM(short_counts)
     weft_socket_close(listener);
     return 0;
 }
-END_TEST
 
 COROUTINE(count_turns)
 {
@@ -348,7 +339,6 @@ START_SIM(a_long_sendall_lets_others_run)
     close_pair();
     return 0;
 }
-END_TEST
 
 COROUTINE(reader_of_much)
 {
@@ -374,25 +364,6 @@ START_SIM(closed_by_others)
     close_pair();
     return 0;
 }
-END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("sock");
-    TCase *tests = tcase_create("sock");
-
-    tcase_add_test(tests, at_once);
-    tcase_add_test(tests, later);
-    tcase_add_test(tests, before_end);
-    tcase_add_test(tests, large);
-    tcase_add_test(tests, to_closed);
-    tcase_add_test(tests, by_datagram);
-    tcase_add_test(tests, from_fd);
-    tcase_add_test(tests, refused);
-    tcase_add_test(tests, twice);
-    tcase_add_test(tests, short_counts);
-    tcase_add_test(tests, a_long_sendall_lets_others_run);
-    tcase_add_test(tests, closed_by_others);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("sock", at_once, later, before_end, large, to_closed, by_datagram, from_fd, refused, twice,
+      short_counts, a_long_sendall_lets_others_run, closed_by_others)

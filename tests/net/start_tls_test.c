@@ -333,20 +333,5 @@ START_SIM(no_memory)
     return 0;
 }
 
-int main(void)
-{
-    Suite *suite = suite_create("start_tls");
-    TCase *tests = tcase_create("start_tls");
-
-    tcase_add_test(tests, in_place);
-    tcase_add_test(tests, paused);
-    tcase_add_test(tests, received_behind_a_line);
-    tcase_add_test(tests, not_now);
-    tcase_add_test(tests, refused);
-    tcase_add_test(tests, handshake_fails);
-    tcase_add_test(tests, cancelled);
-    tcase_add_test(tests, server_side);
-    tcase_add_test(tests, no_memory);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("start_tls", in_place, paused, received_behind_a_line, not_now, refused, handshake_fails,
+      cancelled, server_side, no_memory)

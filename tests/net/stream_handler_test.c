@@ -287,22 +287,5 @@ START_TEST(dropped)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("stream_handler");
-    TCase *tests = tcase_create("stream_handler");
-
-    tcase_add_test(tests, is_a_task);
-    tcase_add_test(tests, fails);
-    tcase_add_test(tests, cancelled);
-    tcase_add_test(tests, cancelled_before_its_first_step);
-    tcase_add_test(tests, returns);
-    tcase_add_test(tests, returns_without_closing);
-    tcase_add_test(tests, fails_after_the_loss);
-    tcase_add_test(tests, plain);
-    tcase_add_test(tests, eager);
-    tcase_add_test(tests, no_memory);
-    tcase_add_test(tests, dropped);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("stream_handler", is_a_task, fails, cancelled, cancelled_before_its_first_step, returns,
+      returns_without_closing, fails_after_the_loss, plain, eager, no_memory, dropped)

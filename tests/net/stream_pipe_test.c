@@ -86,14 +86,4 @@ START_TEST(no_loop)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("stream_pipe");
-    TCase *tests = tcase_create("stream_pipe");
-
-    tcase_add_test(tests, lines);
-    tcase_add_test(tests, refused);
-    tcase_add_test(tests, no_loop);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("stream_pipe", lines, refused, no_loop)

@@ -361,20 +361,5 @@ START_TEST(no_memory)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("stream_socket");
-    TCase *tests = tcase_create("stream_socket");
-
-    tcase_add_test(tests, lines);
-    tcase_add_test(tests, whole_and_in_order);
-    tcase_add_test(tests, slow_peer);
-    tcase_add_test(tests, half_close);
-    tcase_add_test(tests, one_closes);
-    tcase_add_test(tests, peer_is_gone);
-    tcase_add_test(tests, extra_info);
-    tcase_add_test(tests, allocates_nothing);
-    tcase_add_test(tests, no_memory);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("stream_socket", lines, whole_and_in_order, slow_peer, half_close, one_closes, peer_is_gone,
+      extra_info, allocates_nothing, no_memory)

@@ -148,16 +148,5 @@ START_SIM(a_copy_is_independent)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        names_are_known_after_the_end,  the_socket_answers,   a_unix_socket_answers,
-        small_writes_are_not_held_back, it_stays_nonblocking, a_copy_is_independent,
-    };
-    Suite *suite = suite_create("transport_socket");
-    TCase *tcase = tcase_create("socket");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("transport_socket", names_are_known_after_the_end, the_socket_answers, a_unix_socket_answers,
+      small_writes_are_not_held_back, it_stays_nonblocking, a_copy_is_independent)

@@ -369,27 +369,8 @@ START_SIM(no_memory_for_the_buffer)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        a_write_is_sent_at_once,
-        the_rest_comes_later_in_order,
-        pieces_are_one_write,
-        marks_have_defaults,
-        marks_pause_and_resume,
-        a_mark_of_zero,
-        close_flushes,
-        the_end_comes_after_the_buffer,
-        writes_after_close_are_reported,
-        a_broken_connection_is_no_report,
-        a_connection_breaks_while_it_is_flushed,
-        another_error_is_reported,
-        no_memory_for_the_buffer,
-    };
-    Suite *suite = suite_create("transport_write");
-    TCase *tcase = tcase_create("writing");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("transport_write", a_write_is_sent_at_once, the_rest_comes_later_in_order,
+      pieces_are_one_write, marks_have_defaults, marks_pause_and_resume, a_mark_of_zero,
+      close_flushes, the_end_comes_after_the_buffer, writes_after_close_are_reported,
+      a_broken_connection_is_no_report, a_connection_breaks_while_it_is_flushed,
+      another_error_is_reported, no_memory_for_the_buffer)

@@ -449,28 +449,7 @@ START_SIM(given_up)
     return 0;
 }
 
-int main(void)
-{
-    Suite *suite = suite_create("writer");
-    TCase *tests = tcase_create("writer");
-
-    tcase_add_test(tests, in_order);
-    tcase_add_test(tests, no_bytes);
-    tcase_add_test(tests, drain_between_the_marks);
-    tcase_add_test(tests, writelines_and_drain);
-    tcase_add_test(tests, drain_cancelled);
-    tcase_add_test(tests, lost_while_draining);
-    tcase_add_test(tests, closed_while_draining);
-    tcase_add_test(tests, drain_lets_the_loop_run);
-    tcase_add_test(tests, close_sends_the_rest);
-    tcase_add_test(tests, wait_closed_cancelled);
-    tcase_add_test(tests, close_with_unread_data);
-    tcase_add_test(tests, write_after_close);
-    tcase_add_test(tests, write_eof);
-    tcase_add_test(tests, extra_info);
-    tcase_add_test(tests, unclosed);
-    tcase_add_test(tests, unclosed_with_its_loop);
-    tcase_add_test(tests, given_up);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("writer", in_order, no_bytes, drain_between_the_marks, writelines_and_drain, drain_cancelled,
+      lost_while_draining, closed_while_draining, drain_lets_the_loop_run, close_sends_the_rest,
+      wait_closed_cancelled, close_with_unread_data, write_after_close, write_eof, extra_info,
+      unclosed, unclosed_with_its_loop, given_up)

@@ -280,16 +280,4 @@ START_SIM(cancelled_anywhere)
     return 0;
 }
 
-int main(void)
-{
-    Suite *suite = suite_create("tls_connect");
-    TCase *tests = tcase_create("tls_connect");
-
-    tcase_add_test(tests, both_sides);
-    tcase_add_test(tests, unix_socket);
-    tcase_add_test(tests, not_trusted);
-    tcase_add_test(tests, no_handshake);
-    tcase_add_test(tests, cancelled_anywhere);
-    suite_add_tcase(suite, tests);
-    return suite_main(suite);
-}
+SUITE("tls_connect", both_sides, unix_socket, not_trusted, no_handshake, cancelled_anywhere)

@@ -345,23 +345,6 @@ START_SIM(contexts_are_counted)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        certificates_from_files,
-        what_cannot_be_loaded,
-        bad_arguments,
-        safe_defaults,
-        protocols_are_agreed_on,
-        the_name_chooses_the_context,
-        the_chosen_context_verifies,
-        no_version_in_common,
-        contexts_are_counted,
-    };
-    Suite *suite = suite_create("tls_context");
-    TCase *tcase = tcase_create("context");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("tls_context", certificates_from_files, what_cannot_be_loaded, bad_arguments, safe_defaults,
+      protocols_are_agreed_on, the_name_chooses_the_context, the_chosen_context_verifies,
+      no_version_in_common, contexts_are_counted)

@@ -139,17 +139,4 @@ START_TEST(no_memory_for_a_context)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        no_memory_for_a_connection,
-        the_system_fails,
-        no_memory_for_a_context,
-    };
-    Suite *suite = suite_create("tls_fault");
-    TCase *tcase = tcase_create("faults");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("tls_fault", no_memory_for_a_connection, the_system_fails, no_memory_for_a_context)

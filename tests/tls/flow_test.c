@@ -304,16 +304,5 @@ START_SIM(records_are_full)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        large_transfers_both_ways, byte_by_byte,          marks_of_writing, a_mark_of_zero,
-        marks_of_reading,          pausing_is_idempotent, an_empty_buffer,  records_are_full,
-    };
-    Suite *suite = suite_create("tls_flow");
-    TCase *tcase = tcase_create("flow");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("tls_flow", large_transfers_both_ways, byte_by_byte, marks_of_writing, a_mark_of_zero,
+      marks_of_reading, pausing_is_idempotent, an_empty_buffer, records_are_full)

@@ -453,31 +453,9 @@ START_TEST(the_loop_is_closed)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        both_sides_agree,
-        an_unknown_authority_is_refused,
-        a_wrong_name_is_refused,
-        an_expired_certificate_is_refused,
-        the_name_is_what_the_caller_says,
-        verification_can_be_switched_off,
-        a_client_without_certificate_is_refused,
-        a_client_shows_its_certificate,
-        a_silent_peer_is_given_up,
-        bad_arguments_are_refused,
-        a_connection_lost_in_the_handshake,
-        closed_in_the_handshake,
-        written_before_the_handshake,
-        connection_made_fails,
-        paused_in_connection_made,
-        extra_info,
-        the_loop_is_closed,
-    };
-    Suite *suite = suite_create("tls_handshake");
-    TCase *tcase = tcase_create("handshake");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("tls_handshake", both_sides_agree, an_unknown_authority_is_refused, a_wrong_name_is_refused,
+      an_expired_certificate_is_refused, the_name_is_what_the_caller_says,
+      verification_can_be_switched_off, a_client_without_certificate_is_refused,
+      a_client_shows_its_certificate, a_silent_peer_is_given_up, bad_arguments_are_refused,
+      a_connection_lost_in_the_handshake, closed_in_the_handshake, written_before_the_handshake,
+      connection_made_fails, paused_in_connection_made, extra_info, the_loop_is_closed)

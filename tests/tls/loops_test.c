@@ -51,15 +51,4 @@ START_PAIR(one_context_on_all_loops)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        one_context_on_all_loops,
-    };
-    Suite *suite = suite_create("tls_loops");
-    TCase *tcase = tcase_create("loops");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("tls_loops", one_context_on_all_loops)

@@ -232,20 +232,5 @@ START_SIM(a_new_handshake)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        new_keys,
-        new_keys_without_data,
-        new_keys_without_end,
-        a_session_is_resumed,
-        a_session_is_for_its_name,
-        a_new_handshake,
-    };
-    Suite *suite = suite_create("tls_messages");
-    TCase *tcase = tcase_create("messages");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("tls_messages", new_keys, new_keys_without_data, new_keys_without_end, a_session_is_resumed,
+      a_session_is_for_its_name, a_new_handshake)

@@ -133,18 +133,4 @@ START_SIM(a_file)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        tls_inside_tls,
-        the_inner_one_fails,
-        a_small_stack,
-        a_file,
-    };
-    Suite *suite = suite_create("tls_nested");
-    TCase *tcase = tcase_create("nested");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("tls_nested", tls_inside_tls, the_inner_one_fails, a_small_stack, a_file)

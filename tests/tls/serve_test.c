@@ -168,18 +168,5 @@ START_SIM(abort_clients_drops)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        connections_are_secured,
-        bad_clients_do_no_harm,
-        close_clients_flushes,
-        abort_clients_drops,
-    };
-    Suite *suite = suite_create("serve");
-    TCase *tcase = tcase_create("TLS");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("serve", connections_are_secured, bad_clients_do_no_harm, close_clients_flushes,
+      abort_clients_drops)

@@ -326,27 +326,7 @@ START_SIM(given_up_unclosed)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        close_sends_what_is_buffered,
-        both_close_at_once,
-        paused_at_the_end,
-        a_peer_that_does_not_answer,
-        after_close_everything_is_dropped,
-        closed_under_a_stream,
-        ended_without_the_alert,
-        no_half_close,
-        the_connection_is_reset,
-        abort_at_any_time,
-        a_changed_record,
-        a_protocol_fails,
-        given_up_unclosed,
-    };
-    Suite *suite = suite_create("tls_shutdown");
-    TCase *tcase = tcase_create("shutdown");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("tls_shutdown", close_sends_what_is_buffered, both_close_at_once, paused_at_the_end,
+      a_peer_that_does_not_answer, after_close_everything_is_dropped, closed_under_a_stream,
+      ended_without_the_alert, no_half_close, the_connection_is_reset, abort_at_any_time,
+      a_changed_record, a_protocol_fails, given_up_unclosed)

@@ -387,24 +387,6 @@ START_TRUSTED(closing)
     return 0;
 }
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        opened_with_verification,
-        opened_without_an_answer,
-        upgraded_on_both_sides,
-        nothing_is_slipped_in,
-        received_before_the_upgrade,
-        an_upgrade_fails,
-        an_upgrade_is_cancelled,
-        opening_is_cancelled,
-        much_data,
-        closing,
-    };
-    Suite *suite = suite_create("tls_stream");
-    TCase *tcase = tcase_create("streams");
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite_main(suite);
-}
+SUITE("tls_stream", opened_with_verification, opened_without_an_answer, upgraded_on_both_sides,
+      nothing_is_slipped_in, received_before_the_upgrade, an_upgrade_fails, an_upgrade_is_cancelled,
+      opening_is_cancelled, much_data, closing)
