@@ -59,20 +59,4 @@ static inline bool is_open(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
-/* The protocol has been told of the end, and the transport is given back. */
-static inline void probe_gone(struct probe *p)
-{
-    ck_assert_int_eq(p->lost, 1);
-    weft_transport_unref(p->transport);
-    p->transport = NULL;
-}
-
-/* It will be, and then this is the record. */
-static inline void probe_ends(struct probe *p, const char *record)
-{
-    probe_await(p, p->lost);
-    ck_assert_trace(record);
-    probe_gone(p);
-}
-
 #endif

@@ -180,13 +180,7 @@ __attribute__((unused)) static const weft_protocol_ops buffered_probe_ops = {
 };
 
 /* Waits until the condition holds, which something that the probe is told makes true. */
-#define probe_await(p, condition)                             \
-    do {                                                      \
-        while (!(condition)) {                                \
-            weft_event_clear(&(p)->told);                     \
-            ck_assert_int_eq(weft_event_wait(&(p)->told), 0); \
-        }                                                     \
-    } while (0)
+#define probe_await(p, condition) sim_await_told(&(p)->told, condition)
 
 /* A pair of connected stream sockets, non-blocking: of the Unix family. */
 __attribute__((unused)) static void unix_pair(int ends[2])
@@ -228,13 +222,42 @@ __attribute__((unused)) static void probe_open(struct probe *p, int fd)
         ck_assert_ptr_eq(p->transport, transport);
 }
 
+/* The same on the first of a new pair of Unix sockets. */
+__attribute__((unused)) static void probe_open_pair(struct probe *p, int ends[2])
+{
+    unix_pair(ends);
+    probe_open(p, ends[0]);
+}
+
+/* The protocol has been told of the end, once, and the transport is given back. */
+static inline void probe_gone(struct probe *p)
+{
+    ck_assert_int_eq(p->lost, 1);
+    weft_transport_unref(p->transport);
+    p->transport = NULL;
+}
+
+/* It will be told, and then this is the record. */
+static inline void probe_ends(struct probe *p, const char *record)
+{
+    probe_await(p, p->lost);
+    ck_assert_trace(record);
+    probe_gone(p);
+}
+
 /* Closes what is open, waits for the end, and gives the transport back. */
 __attribute__((unused)) static void probe_close(struct probe *p)
 {
     weft_transport_abort(p->transport);
     probe_await(p, p->lost);
-    weft_transport_unref(p->transport);
-    p->transport = NULL;
+    probe_gone(p);
+}
+
+/* And the other end of its pair. */
+__attribute__((unused)) static void probe_close_pair(struct probe *p, int ends[2])
+{
+    probe_close(p);
+    close(ends[1]);
 }
 
 static inline void peer_send(int fd, const char *text)

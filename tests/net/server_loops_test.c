@@ -206,9 +206,7 @@ START_SIM(a_lone_loop_is_all)
 {
     weft_server *server = serve(serve_echo, NULL, &all_loops);
     ck_assert_int_eq(weft_server_sockets(server, NULL, 0), 1);
-    weft_socket *client = client_of(server);
-    ask_echo(client, "x");
-    weft_socket_close(client);
+    ck_assert_serves(server);
     end_server(server);
     return 0;
 }

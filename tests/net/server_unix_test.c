@@ -34,20 +34,13 @@ static int start(const weft_server_options *options, weft_server **ret_server)
     return weft_start_unix_server(serve_echo, NULL, path, options, ret_server);
 }
 
-static void ck_serves(const weft_server *server)
-{
-    weft_socket *client = client_of(server);
-    ask_echo(client, "hello");
-    weft_socket_close(client);
-}
-
 /* A server on a Unix socket (SRVR-38); close() removes the file (SRVR-41). */
 START_SIM(it_serves_and_cleans_up)
 {
     weft_server *server;
     ck_assert_int_eq(start(NULL, &server), 0);
     ck_assert(exists());
-    ck_serves(server);
+    ck_assert_serves(server);
     weft_server_close(server);
     ck_assert(!exists());
     end_server(server);
@@ -62,10 +55,10 @@ START_SIM(a_stale_socket_is_replaced)
     weft_server *first, *second;
     ck_assert_int_eq(start(NULL, &first), 0);
     ck_assert_int_eq(start(NULL, &second), 0);
-    ck_serves(second);
+    ck_assert_serves(second);
     weft_server_close(first);
     ck_assert(exists());
-    ck_serves(second);
+    ck_assert_serves(second);
     end_server(first);
     end_server(second);
     ck_assert(!exists());
@@ -136,7 +129,7 @@ START_SIM(a_bound_socket_is_cleaned_up)
     weft_server *server;
     weft_server_options options = {.sock = bound_socket()};
     ck_assert_int_eq(weft_start_unix_server(serve_echo, NULL, NULL, &options, &server), 0);
-    ck_serves(server);
+    ck_assert_serves(server);
     end_server(server);
     ck_assert(!exists());
     return 0;
@@ -165,7 +158,7 @@ START_SIM(an_abstract_name_has_no_file)
     int bytes = snprintf(name, sizeof(name), "%cweft-test-%d", 0, (int)getpid());
     ck_assert_int_eq(weft_address_unix(name, (size_t)bytes, &address), 0);
     ck_assert_int_eq(weft_start_unix_server_at(serve_echo, NULL, &address, NULL, &server), 0);
-    ck_serves(server);
+    ck_assert_serves(server);
     end_server(server);
     ck_assert_int_eq(reports_count, 0);
     ck_assert_int_eq(weft_start_unix_server_at(serve_echo, NULL, NULL, NULL, &server), -EINVAL);

@@ -106,6 +106,14 @@ __attribute__((unused)) static void ask_echo(weft_socket *socket, const char *te
     ck_assert_mem_eq(back, text, bytes);
 }
 
+/* A server of echoes takes a connection, and talks. */
+__attribute__((unused)) static void ck_assert_serves(const weft_server *server)
+{
+    weft_socket *client = client_of(server);
+    ask_echo(client, "hello");
+    weft_socket_close(client);
+}
+
 /* What the other end has closed. */
 __attribute__((unused)) static void await_end(weft_socket *socket)
 {

@@ -112,13 +112,7 @@ static const weft_protocol_ops talker_ops = {
         .protocol.ops = &talker_ops \
     }
 
-#define talker_await(t, condition)                            \
-    do {                                                      \
-        while (!(condition)) {                                \
-            weft_event_clear(&(t)->told);                     \
-            ck_assert_int_eq(weft_event_wait(&(t)->told), 0); \
-        }                                                     \
-    } while (0)
+#define talker_await(t, condition) sim_await_told(&(t)->told, condition)
 
 static inline int talker_open(struct talker *t, const weft_datagram_options *options)
 {

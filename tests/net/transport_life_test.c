@@ -10,8 +10,7 @@ START_SIM(abort_and_close_tell_later)
     static char much[1 << 20];
     int ends[2];
     struct probe p = {0}, q = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(weft_transport_write(p.transport, much, sizeof(much)), 0);
     ck_assert_uint_gt(weft_transport_get_write_buffer_size(p.transport), 0);
     weft_transport_close(p.transport);
@@ -26,8 +25,7 @@ START_SIM(abort_and_close_tell_later)
     weft_transport_unref(p.transport);
     close(ends[1]);
 
-    unix_pair(ends);
-    probe_open(&q, ends[0]);
+    probe_open_pair(&q, ends);
     weft_transport_close(q.transport);
     weft_transport_close(q.transport);
     weft_transport_abort(q.transport);
@@ -64,8 +62,7 @@ START_SIM(protocols_can_be_switched)
 {
     int ends[2];
     struct probe p = {0}, q = {.protocol.ops = &probe_ops, .name = "q:"};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_ptr_eq(weft_transport_get_protocol(p.transport), &p.protocol);
     peer_send(ends[1], "first");
     probe_await(&p, p.bytes == 5);
@@ -95,8 +92,7 @@ START_SIM(the_descriptor_is_taken)
     char byte;
     struct probe p = {0};
     weft_loop *loop = weft_get_running_loop();
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(weft_loop_add_reader(loop, ends[0], never, NULL), WEFT_ERUNTIME);
     ck_assert_int_eq(weft_loop_add_writer(loop, ends[0], never, NULL), WEFT_ERUNTIME);
     ck_assert_int_eq(weft_loop_remove_reader(loop, ends[0]), 0);
@@ -106,8 +102,7 @@ START_SIM(the_descriptor_is_taken)
     ck_assert_int_eq(weft_socket_detach(thief), ends[0]);
     peer_send(ends[1], "mine");
     probe_await(&p, p.bytes == 4);
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -117,8 +112,7 @@ START_SIM(a_transport_that_is_given_up_is_closed)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(reports_count, 0);
     weft_transport_unref(p.transport);
     ck_assert_int_eq(reports_count, 1);

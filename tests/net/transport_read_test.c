@@ -9,8 +9,7 @@ START_SIM(a_connection_has_an_order)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     peer_send(ends[1], "one");
     probe_await(&p, p.bytes == 3);
     peer_send(ends[1], "two");
@@ -30,8 +29,7 @@ START_SIM(the_writing_side_may_stay_open)
 {
     int ends[2];
     struct probe p = {.keep_open = true};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(shutdown(ends[1], SHUT_WR), 0);
     probe_await(&p, p.eofs);
     ck_assert(!weft_transport_is_closing(p.transport));
@@ -65,8 +63,7 @@ START_SIM(a_pause_in_connection_made_holds)
     weft_transport_resume_reading(p.transport);
     probe_await(&p, p.bytes == 5);
     ck_assert_trace("early");
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -76,8 +73,7 @@ START_SIM(pausing_is_idempotent)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert(weft_transport_is_reading(p.transport));
     weft_transport_resume_reading(p.transport);
     weft_transport_pause_reading(p.transport);
@@ -94,9 +90,7 @@ START_SIM(pausing_is_idempotent)
     ck_assert(!weft_transport_is_reading(p.transport));
     weft_transport_pause_reading(p.transport);
     weft_transport_resume_reading(p.transport);
-    probe_await(&p, p.lost);
-    ck_assert_trace("held lost");
-    weft_transport_unref(p.transport);
+    probe_ends(&p, "held lost");
     close(ends[1]);
     return 0;
 }
@@ -107,8 +101,7 @@ START_SIM(a_pause_comes_before_a_read_that_is_due)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     peer_send(ends[1], "due");
     ck_assert_int_eq(weft_yield(), 0); /* the poller has been asked, and the read is queued */
     weft_transport_pause_reading(p.transport);
@@ -120,8 +113,7 @@ START_SIM(a_pause_comes_before_a_read_that_is_due)
     probe_await(&p, p.bytes == 3);
     sim_pass(3);
     ck_assert_trace("made due");
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -130,15 +122,12 @@ START_SIM(data_go_into_the_protocols_buffer)
 {
     int ends[2];
     struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 4};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     peer_send(ends[1], "abcdefgh-");
     probe_await(&p, p.bytes == 9);
     ck_assert_trace("made abcd efgh -");
     close(ends[1]);
-    probe_await(&p, p.lost);
-    ck_assert_trace("eof lost");
-    weft_transport_unref(p.transport);
+    probe_ends(&p, "eof lost");
     return 0;
 }
 
@@ -147,8 +136,7 @@ START_SIM(an_empty_buffer_is_an_error)
 {
     int ends[2];
     struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     peer_send(ends[1], "x");
     probe_await(&p, p.lost);
     ck_assert_int_eq(p.lost_code, WEFT_ERUNTIME);
@@ -172,16 +160,14 @@ START_SIM(a_firehose_lets_others_run)
     static char much[40 * 64];
     int ends[2], turns = 0;
     struct probe p = {.protocol.ops = &buffered_probe_ops, .own_size = 64, .quiet = true};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     weft_transport_pause_reading(p.transport);
     ck_assert_int_eq(send(ends[1], much, sizeof(much), MSG_NOSIGNAL), sizeof(much));
     ck_assert_int_eq(count_turns(&turns), 0);
     weft_transport_resume_reading(p.transport);
     probe_await(&p, p.bytes == sizeof(much));
     ck_assert_int_ge(turns, 9);
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -195,8 +181,7 @@ START_SIM(a_stutter_loses_nothing)
                       .quiet = true,
                       .patterned = true,
                       .stutter = true};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     for (size_t sent = 0; sent < (size_t)3 * MUCH; sent += MUCH) {
         ck_assert_int_eq(send(ends[1], pattern() + sent, MUCH, MSG_NOSIGNAL), MUCH);
         probe_await(&p, p.bytes == sent + MUCH);
@@ -204,9 +189,7 @@ START_SIM(a_stutter_loses_nothing)
     sim_pass(3);
     ck_assert_uint_eq(p.bytes, (size_t)3 * MUCH);
     close(ends[1]);
-    probe_await(&p, p.lost);
-    ck_assert_trace("made eof lost");
-    weft_transport_unref(p.transport);
+    probe_ends(&p, "made eof lost");
     return 0;
 }
 
@@ -260,8 +243,7 @@ START_SIM(another_error_is_reported)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     wf_fault_arm(FAULT_RECV, 1, EIO, false);
     peer_send(ends[1], "x");
     probe_await(&p, p.lost);

@@ -71,8 +71,7 @@ START_SIM(the_socket_answers)
     ck_assert_int_eq(weft_transport_socket_shutdown(s, SHUT_WR), 0);
     ck_assert_str_eq(peer_received(ends[1]), "end");
     ck_assert_int_eq(weft_transport_socket_getsockname(NULL, &name), -EINVAL);
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -81,12 +80,10 @@ START_SIM(a_unix_socket_answers)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(socket_under(p.transport)->family, AF_UNIX);
     ck_assert_int_eq(socket_under(p.transport)->proto, 0);
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -102,8 +99,7 @@ START_SIM(small_writes_are_not_held_back)
                                                       TCP_NODELAY, &value, &bytes),
                      0);
     ck_assert_int_eq(value, 1);
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -113,8 +109,7 @@ START_SIM(it_stays_nonblocking)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     const weft_transport_socket *s = socket_under(p.transport);
     ck_assert_int_eq(weft_transport_socket_setblocking(s, false), 0);
     ck_assert_int_eq(weft_transport_socket_setblocking(s, true), -EINVAL);
@@ -123,8 +118,7 @@ START_SIM(it_stays_nonblocking)
     ck_assert_int_eq(weft_transport_socket_settimeout(s, WEFT_FOREVER), -EINVAL);
     ck_assert(weft_transport_socket_gettimeout(s) == 0);
     ck_assert_int_ne(fcntl(ends[0], F_GETFL) & O_NONBLOCK, 0);
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -133,8 +127,7 @@ START_SIM(a_copy_is_independent)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     int copy = weft_transport_socket_dup(socket_under(p.transport));
     ck_assert_int_ge(copy, 0);
     ck_assert_int_ne(copy, ends[0]);

@@ -42,8 +42,7 @@ START_SIM(a_write_is_sent_at_once)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(weft_transport_write(p.transport, "now", 3), 0);
     ck_assert_str_eq(peer_received(ends[1]), "now");
     ck_assert_uint_eq(weft_transport_get_write_buffer_size(p.transport), 0);
@@ -51,8 +50,7 @@ START_SIM(a_write_is_sent_at_once)
     ck_assert_int_eq(weft_transport_write(p.transport, NULL, 1), -EINVAL);
     ck_assert_int_eq(weft_transport_write(NULL, "x", 1), -EINVAL);
     ck_assert_str_eq(peer_received(ends[1]), "nothing");
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -62,9 +60,8 @@ START_SIM(the_rest_comes_later_in_order)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
     fill();
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     size_t at = 0;
     for (size_t piece = 1; at < MUCH; at += piece, piece = piece * 3 % 5000 + 1) {
         if (piece > MUCH - at)
@@ -80,8 +77,7 @@ START_SIM(the_rest_comes_later_in_order)
         got += take(ends[1], got);
     }
     ck_assert_uint_eq(weft_transport_get_write_buffer_size(p.transport), 0);
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -92,8 +88,7 @@ START_SIM(pieces_are_one_write)
     struct probe p = {0};
     struct iovec few[] = {{"one ", 4}, {NULL, 0}, {"two ", 4}, {"three", 5}};
     static struct iovec many[3000];
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(weft_transport_writelines(p.transport, few, 4), 0);
     ck_assert_str_eq(peer_received(ends[1]), "one two three");
     ck_assert_int_eq(weft_transport_writelines(p.transport, few, 0), 0);
@@ -111,8 +106,7 @@ START_SIM(pieces_are_one_write)
     ck_assert_int_eq(weft_transport_writelines(p.transport, many, 10), 0);
     ck_assert_uint_gt(weft_transport_get_write_buffer_size(p.transport), 0);
     take_all(ends[1], MUCH / 10 * 10);
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -129,8 +123,7 @@ START_SIM(marks_have_defaults)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     weft_transport *t = p.transport;
     ck_marks(t, 16384, 65536);
     ck_assert_int_eq(weft_transport_set_write_buffer_limits(t, 1000, WEFT_DEFAULT_MARK), 0);
@@ -146,8 +139,7 @@ START_SIM(marks_have_defaults)
     ck_assert_int_eq(
         weft_transport_set_write_buffer_limits(t, WEFT_DEFAULT_MARK, WEFT_DEFAULT_MARK), 0);
     ck_marks(t, 16384, 65536);
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -157,9 +149,8 @@ START_SIM(marks_pause_and_resume)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
     fill();
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(weft_transport_set_write_buffer_limits(p.transport, 100000, 1000), 0);
     size_t at = 0;
     while (weft_transport_get_write_buffer_size(p.transport) <= 100000) {
@@ -184,8 +175,7 @@ START_SIM(marks_pause_and_resume)
     }
     ck_assert_int_eq(p.pauses, 2);
     ck_assert_trace("made pause resume pause resume");
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -194,9 +184,8 @@ START_SIM(a_mark_of_zero)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
     fill();
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(weft_transport_set_write_buffer_limits(p.transport, 0, WEFT_DEFAULT_MARK), 0);
     ck_marks(p.transport, 0, 0);
     ck_assert_int_eq(weft_transport_write(p.transport, much, 100), 0);
@@ -205,8 +194,7 @@ START_SIM(a_mark_of_zero)
     ck_assert_int_eq(p.pauses, 1);
     take_all(ends[1], MUCH);
     ck_assert_int_eq(p.resumes, 1);
-    probe_close(&p);
-    close(ends[1]);
+    probe_close_pair(&p, ends);
     return 0;
 }
 
@@ -215,9 +203,8 @@ START_SIM(close_flushes)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
     fill();
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(weft_transport_write(p.transport, much, MUCH), 0);
     weft_transport_close(p.transport);
     ck_assert(weft_transport_is_closing(p.transport));
@@ -237,8 +224,7 @@ static void end_stream(size_t bytes)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert(weft_transport_can_write_eof(p.transport));
     ck_assert_int_eq(weft_transport_write(p.transport, much, bytes), 0);
     ck_assert_int_eq(weft_transport_write_eof(p.transport), 0);
@@ -271,8 +257,7 @@ START_SIM(writes_after_close_are_reported)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     weft_transport_close(p.transport);
     for (int i = 1; i <= 7; i++) {
         ck_assert_int_eq(weft_transport_write(p.transport, "x", 1), 0);
@@ -293,8 +278,7 @@ START_SIM(a_broken_connection_is_no_report)
 {
     int ends[2];
     struct probe p = {.keep_open = true};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     close(ends[1]);
     ck_assert_int_eq(weft_transport_write(p.transport, "x", 1), 0);
     ck_assert(weft_transport_is_closing(p.transport));
@@ -311,8 +295,7 @@ START_SIM(a_connection_breaks_while_it_is_flushed)
 {
     int ends[2];
     struct probe p = {.keep_open = true};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     ck_assert_int_eq(weft_transport_write(p.transport, much, MUCH), 0);
     close(ends[1]);
     probe_await(&p, p.lost);
@@ -328,8 +311,7 @@ START_SIM(another_error_is_reported)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     wf_fault_arm(FAULT_SEND, 1, EIO, false);
     ck_assert_int_eq(weft_transport_write(p.transport, "x", 1), 0);
     wf_fault_reset();
@@ -348,9 +330,8 @@ START_SIM(no_memory_for_the_buffer)
 {
     int ends[2];
     struct probe p = {0};
-    unix_pair(ends);
     fill();
-    probe_open(&p, ends[0]);
+    probe_open_pair(&p, ends);
     wf_fault_arm(FAULT_SEND, 1, EAGAIN, false);
     wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, false);
     ck_assert_int_eq(weft_transport_write(p.transport, much, 10), -ENOMEM);

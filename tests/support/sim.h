@@ -113,6 +113,15 @@ __attribute__((unused)) static const char *sim_said(void)
     return message ? message : "-";
 }
 
+/* Waits until the condition holds, which something that sets the event makes true. */
+#define sim_await_told(event, condition)                 \
+    do {                                                 \
+        while (!(condition)) {                           \
+            weft_event_clear(event);                     \
+            ck_assert_int_eq(weft_event_wait(event), 0); \
+        }                                                \
+    } while (0)
+
 /* Awaits the future that is its argument, and ends as that does. */
 __attribute__((unused)) COROUTINE(sim_await)
 {

@@ -126,17 +126,26 @@ static size_t take_all(weft_stream_reader *reader)
     return got;
 }
 
+/* A server that floods its client, and has begun to. */
+static weft_server *flooded(const struct trust *trust, weft_stream_reader **reader,
+                            weft_stream_writer **writer)
+{
+    static bool begun; /* the handler may be there for longer */
+    begun = false;
+    weft_server *server = serve_tls(flood, &begun, trust);
+    connect_tls(server, trust, reader, writer);
+    while (!begun)
+        ck_assert_int_eq(weft_yield(), 0);
+    return server;
+}
+
 /* close_clients() sends what TLS has buffered, and ends the stream in peace (SRVR-32). */
 START_SIM(close_clients_flushes)
 {
-    bool flooded = false;
     struct trust trust = trust_make();
     weft_stream_reader *reader;
     weft_stream_writer *writer;
-    weft_server *server = serve_tls(flood, &flooded, &trust);
-    connect_tls(server, &trust, &reader, &writer);
-    while (!flooded)
-        ck_assert_int_eq(weft_yield(), 0);
+    weft_server *server = flooded(&trust, &reader, &writer);
     weft_server_close_clients(server);
     ck_assert_uint_eq(take_all(reader), FLOOD);
     close_tls(reader, writer);
@@ -148,15 +157,11 @@ START_SIM(close_clients_flushes)
 /* abort_clients() drops all, in the middle of a handshake too (SRVR-33). */
 START_SIM(abort_clients_drops)
 {
-    bool flooded = false;
     struct trust trust = trust_make();
     weft_stream_reader *reader;
     weft_stream_writer *writer;
-    weft_server *server = serve_tls(flood, &flooded, &trust);
-    connect_tls(server, &trust, &reader, &writer);
+    weft_server *server = flooded(&trust, &reader, &writer);
     weft_socket *shaking = client_of(server);
-    while (!flooded)
-        ck_assert_int_eq(weft_yield(), 0);
     sim_pass(3);
     weft_server_abort_clients(server);
     end_server(server);

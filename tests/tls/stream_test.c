@@ -90,6 +90,29 @@ static int serve_lines(weft_stream_reader *reader, weft_stream_writer *writer, v
     return 0;
 }
 
+static const weft_start_tls_options to_localhost = {.server_hostname = "localhost"};
+
+/* A plain stream to a new server of lines, which has said that it goes on with TLS. */
+static weft_server *ask_for_tls(struct stream *s, const char *request)
+{
+    weft_server *server = serve(serve_lines, trust.server_context, NULL);
+    upgrade_count = 0;
+    ck_assert_int_eq(open_stream(server, NULL, NULL, s), 0);
+    ck_assert_int_eq(say(s, request), 0);
+    ck_assert_line(s, "go\n");
+    return server;
+}
+
+/* The server's upgrade has failed, of which only its handler was told; both are given back. */
+static void end_refused(weft_server *server, struct stream *s)
+{
+    stream_free(s);
+    end_server(server);
+    ck_assert_int_eq(upgrade_count, 1);
+    ck_assert_int_eq(upgrades[0], WEFT_ESSL);
+    ck_assert_int_eq(reports_count, 0);
+}
+
 /* TLSS-01, TLSS-03: by default a server that nobody vouches for is refused, and one with another name; the
  * error is the call's, with OpenSSL's reason, and the handler is not called. */
 START_TRUSTED(opened_with_verification)
@@ -171,8 +194,7 @@ START_TRUSTED(upgraded_on_both_sides)
     ck_assert_int_eq(say(&s, "plain\nTLS\n"), 0);
     ck_assert_line(&s, "plain\n");
     ck_assert_line(&s, "go\n");
-    const weft_start_tls_options options = {.server_hostname = "localhost"};
-    ck_assert_int_eq(weft_stream_start_tls(s.writer, trust.client_context, &options), 0);
+    ck_assert_int_eq(weft_stream_start_tls(s.writer, trust.client_context, &to_localhost), 0);
     ck_assert_ptr_eq(weft_stream_get_extra_info(s.writer, "sslcontext", NULL),
                      trust.client_context);
     ck_assert_ptr_nonnull(weft_stream_get_extra_info(s.writer, "peercert", NULL));
@@ -183,7 +205,7 @@ START_TRUSTED(upgraded_on_both_sides)
     /* TLSS-12: and once more, inside. */
     ck_assert_int_eq(say(&s, "TLS\n"), 0);
     ck_assert_line(&s, "go\n");
-    ck_assert_int_eq(weft_stream_start_tls(s.writer, trust.client_context, &options), 0);
+    ck_assert_int_eq(weft_stream_start_tls(s.writer, trust.client_context, &to_localhost), 0);
     ck_assert_int_eq(say(&s, "deeper\n"), 0);
     ck_assert_line(&s, "deeper\n");
     stream_close(&s);
@@ -200,19 +222,12 @@ START_TRUSTED(nothing_is_slipped_in)
 {
     struct stream s;
     char *line;
-    weft_server *server = serve(serve_lines, trust.server_context, NULL);
-    ck_assert_int_eq(open_stream(server, NULL, NULL, &s), 0);
-    ck_assert_int_eq(say(&s, "TLS\nslipped in\n"), 0);
-    ck_assert_line(&s, "go\n");
-    const weft_start_tls_options options = {.server_hostname = "localhost"};
-    ck_assert_int_eq(weft_stream_start_tls(s.writer, trust.client_context, &options), -ECONNRESET);
+    weft_server *server = ask_for_tls(&s, "TLS\nslipped in\n");
+    ck_assert_int_eq(weft_stream_start_tls(s.writer, trust.client_context, &to_localhost),
+                     -ECONNRESET);
     ck_assert_int_eq(weft_stream_readline(s.reader, &line), 0);
     ck_assert_int_eq(weft_stream_wait_closed(s.writer), 0);
-    stream_free(&s);
-    end_server(server);
-    ck_assert_int_eq(upgrade_count, 1);
-    ck_assert_int_eq(upgrades[0], WEFT_ESSL);
-    ck_assert_int_eq(reports_count, 0);
+    end_refused(server, &s);
     return 0;
 }
 
@@ -237,8 +252,7 @@ START_TRUSTED(received_before_the_upgrade)
     weft_server *server = serve(serve_late, trust.server_context, NULL);
     ck_assert_int_eq(open_stream(server, NULL, NULL, &s), 0);
     ck_assert_int_eq(say(&s, "TLS\n"), 0);
-    const weft_start_tls_options options = {.server_hostname = "localhost"};
-    ck_assert_int_eq(weft_stream_start_tls(s.writer, trust.client_context, &options), 0);
+    ck_assert_int_eq(weft_stream_start_tls(s.writer, trust.client_context, &to_localhost), 0);
     ck_assert_int_eq(say(&s, "secret\n"), 0);
     ck_assert_int_eq((int)weft_stream_readline(s.reader, &line), 0);
     stream_close(&s);
@@ -252,21 +266,13 @@ START_TRUSTED(an_upgrade_fails)
 {
     struct stream s;
     char *line;
-    weft_server *server = serve(serve_lines, trust.server_context, NULL);
-    ck_assert_int_eq(open_stream(server, NULL, NULL, &s), 0);
-    ck_assert_int_eq(say(&s, "TLS\n"), 0);
-    ck_assert_line(&s, "go\n");
-    const weft_start_tls_options options = {.server_hostname = "localhost"};
-    ck_assert_int_eq(weft_stream_start_tls(s.writer, strangers.client_context, &options),
+    weft_server *server = ask_for_tls(&s, "TLS\n");
+    ck_assert_int_eq(weft_stream_start_tls(s.writer, strangers.client_context, &to_localhost),
                      WEFT_ESSLCERTVERIFY);
     ck_assert(weft_stream_is_closing(s.writer));
     ck_assert_int_eq(weft_stream_wait_closed(s.writer), WEFT_ESSLCERTVERIFY);
     ck_assert_int_eq((int)weft_stream_readline(s.reader, &line), WEFT_ESSLCERTVERIFY);
-    stream_free(&s);
-    end_server(server);
-    ck_assert_int_eq(upgrade_count, 1);
-    ck_assert_int_eq(upgrades[0], WEFT_ESSL);
-    ck_assert_int_eq(reports_count, 0);
+    end_refused(server, &s);
     return 0;
 }
 
@@ -278,8 +284,7 @@ struct upgrade {
 COROUTINE(upgrade)
 {
     struct upgrade *u = arg;
-    const weft_start_tls_options options = {.server_hostname = "localhost"};
-    return weft_stream_start_tls(u->stream->writer, u->context, &options);
+    return weft_stream_start_tls(u->stream->writer, u->context, &to_localhost);
 }
 
 /* TLSS-11, TLSS-14: so does one that is cancelled, at every step of the way. */
@@ -290,11 +295,7 @@ START_TRUSTED(an_upgrade_is_cancelled)
     /* A busy loop looks at its descriptors from time to time only: most turns are alike. */
     for (int turns = 1; !done; turns += 7, steps++) {
         struct stream s;
-        weft_server *server = serve(serve_lines, trust.server_context, NULL);
-        upgrade_count = 0;
-        ck_assert_int_eq(open_stream(server, NULL, NULL, &s), 0);
-        ck_assert_int_eq(say(&s, "TLS\n"), 0);
-        ck_assert_line(&s, "go\n");
+        weft_server *server = ask_for_tls(&s, "TLS\n");
         struct upgrade u = {&s, trust.client_context};
         weft_task *t = weft_create_task(upgrade, &u, NULL);
         sim_pass(turns);
