@@ -304,8 +304,7 @@ static int left_ends[2];
 
 COROUTINE(leaves_a_pipe)
 {
-    open_pipe(left_ends, 1);
-    probe_read_pipe(&left, left_ends[0]);
+    open_read_pipe(&left, left_ends);
     put(left_ends[1], "never read");
     return 0;
 }

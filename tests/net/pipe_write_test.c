@@ -286,8 +286,7 @@ static int left_ends[2];
 
 COROUTINE(leaves_a_pipe)
 {
-    open_pipe(left_ends, 0);
-    probe_write_pipe(&left, left_ends[1]);
+    open_write_pipe(&left, left_ends);
     ck_assert_int_eq(weft_transport_write(left.transport, pattern(), LARGE), 0);
     return 0;
 }

@@ -245,6 +245,19 @@ static inline void probe_ends(struct probe *p, const char *record)
     probe_gone(p);
 }
 
+/* It will be told of this error, which is reported so; NULL: which is nobody's news. */
+__attribute__((unused)) static void probe_fails(struct probe *p, int code, const char *message)
+{
+    probe_await(p, p->lost);
+    ck_assert_int_eq(p->lost_code, code);
+    ck_assert_int_eq(reports_count, message ? 1 : 0);
+    if (message) {
+        ck_assert_int_eq(reports_code, code);
+        ck_assert_str_eq(reports_message, message);
+    }
+    probe_gone(p);
+}
+
 /* Closes what is open, waits for the end, and gives the transport back. */
 __attribute__((unused)) static void probe_close(struct probe *p)
 {
