@@ -57,6 +57,15 @@ static int options_check(const weft_connection_options *options)
     return task_current() ? 0 : weft_fail(WEFT_ENOTASK, "only a task can connect");
 }
 
+static int arguments_check(const weft_protocol *protocol, const weft_connection_options *options,
+                           const char *host, weft_transport **ret_transport)
+{
+    if (!protocol || !ret_transport)
+        return -EINVAL;
+    int rc = options_check(options);
+    return rc ? rc : ssl_check(options, host);
+}
+
 /* What a transport is made of. */
 struct making {
     weft_protocol *protocol;
@@ -182,11 +191,7 @@ int weft_create_connection(weft_protocol *protocol, const char *host, const char
 
     if (!options)
         options = &no_options;
-    if (!protocol || !ret_transport)
-        return -EINVAL;
-    int rc = options_check(options);
-    if (!rc)
-        rc = ssl_check(options, host);
+    int rc = arguments_check(protocol, options, host, ret_transport);
     if (rc)
         return rc;
     if (host || port) { /* CONN-05 */
@@ -222,11 +227,7 @@ int weft_create_unix_connection_at(weft_protocol *protocol, const weft_address *
 
     if (!options)
         options = &no_options;
-    if (!protocol || !ret_transport)
-        return -EINVAL;
-    int rc = options_check(options);
-    if (!rc)
-        rc = ssl_check(options, NULL);
+    int rc = arguments_check(protocol, options, NULL, ret_transport);
     if (rc)
         return rc;
     if (address) { /* CONN-21 */
