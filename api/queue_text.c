@@ -2,10 +2,9 @@
  * queue_text.c - what people want to know about a queue: how much is in it, and the whole as text.
  */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "api/queue.h"
+#include "api/text.h"
 
 #define ITEMS_SHOWN 16
 
@@ -40,26 +39,6 @@ long weft_queue_maxsize(const weft_queue *queue)
     return queue ? queue->maxsize : 0;
 }
 
-/* A text that grows as snprintf()'s does: what does not fit is counted. */
-struct text {
-    char *buffer;
-    size_t bytes;
-    size_t used;
-};
-
-__attribute__((format(printf, 2, 3))) static void text_add(struct text *text, const char *format,
-                                                           ...)
-{
-    size_t offset = text->used < text->bytes ? text->used : text->bytes;
-    char *place = text->bytes ? text->buffer + offset : NULL;
-    va_list args;
-
-    va_start(args, format);
-    int added = vsnprintf(place, text->bytes - offset, format, args);
-    va_end(args);
-    text->used += added > 0 ? (size_t)added : 0;
-}
-
 int weft_queue_format(const weft_queue *queue, char *buffer, size_t bytes)
 {
     if (!queue)
@@ -75,17 +54,17 @@ int weft_queue_format(const weft_queue *queue, char *buffer, size_t bytes)
     guard_unlock(queue_word(queue), bits);
 
     struct text text = {buffer, bytes, 0};
-    text_add(&text, "<weft_queue %p maxsize=%ld", (const void *)queue, queue->maxsize);
+    wf_text_add(&text, "<weft_queue %p maxsize=%ld", (const void *)queue, queue->maxsize);
     for (size_t i = 0; i < shown; i++)
-        text_add(&text, "%s%p", i ? ", " : " items=[", items[i]);
+        wf_text_add(&text, "%s%p", i ? ", " : " items=[", items[i]);
     if (shown)
-        text_add(&text, shown < store.count ? ", ...]" : "]");
+        wf_text_add(&text, shown < store.count ? ", ...]" : "]");
     if (getters)
-        text_add(&text, " getters[%zu]", getters);
+        wf_text_add(&text, " getters[%zu]", getters);
     if (putters)
-        text_add(&text, " putters[%zu]", putters);
+        wf_text_add(&text, " putters[%zu]", putters);
     if (unfinished)
-        text_add(&text, " tasks=%zu", unfinished);
-    text_add(&text, bits & QUEUE_SHUT_DOWN ? " shutdown>" : ">");
+        wf_text_add(&text, " tasks=%zu", unfinished);
+    wf_text_add(&text, bits & QUEUE_SHUT_DOWN ? " shutdown>" : ">");
     return (int)text.used;
 }
