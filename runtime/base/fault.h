@@ -9,6 +9,7 @@
 #ifndef WEFT_RUNTIME_BASE_FAULT_H
 #define WEFT_RUNTIME_BASE_FAULT_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -62,6 +63,14 @@ extern _Atomic uint64_t wf_fault_armed;
 
 /* Counts a call of an armed site; the error to fail with (a positive errno), or 0. */
 int wf_fault_take(enum fault_site site);
+
+/* A negative errno. An analyser cannot follow the sign through a negation, and would go on as if a
+ * failed call had returned 0: it is told one error for all. */
+#ifdef __clang_analyzer__
+#define SYS_FAILED(error) (-EIO)
+#else
+#define SYS_FAILED(error) (-(error))
+#endif
 
 /* The errno with which this call must fail, or 0 to go ahead. */
 static inline int fault_hit(enum fault_site site)

@@ -31,14 +31,6 @@
 
 #include "runtime/base/fault.h"
 
-/* A negative errno. An analyser cannot follow the sign through a negation, and would go on as if a
- * failed call had returned 0: it is told one error for all. */
-#ifdef __clang_analyzer__
-#define SYS_FAILED(error) (-EIO)
-#else
-#define SYS_FAILED(error) (-(error))
-#endif
-
 #define SYS_FAIL_IF(site)                   \
     do {                                    \
         int fault_error = fault_hit(site);  \

@@ -24,7 +24,7 @@ static int buffers_make(struct buffers *buffers)
     void *base = mmap(NULL, ALL_BYTES, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
-        return URING_FAILED(errno);
+        return SYS_FAILED(errno);
     buffers->ring = base;
     buffers->pieces = (void *)((char *)base + RING_BYTES);
     buffers->memory = (char *)base + RING_BYTES + PIECE_BYTES;

@@ -4,8 +4,7 @@
 #ifndef WEFT_RUNTIME_URING_CORE_H
 #define WEFT_RUNTIME_URING_CORE_H
 
-#include <errno.h>
-
+#include "runtime/base/fault.h"
 #include "runtime/io/poller.h"
 
 /* Set before main(); fixed from then on. (provide.c) */
@@ -18,18 +17,11 @@ static inline int uring_fault(enum fault_site site)
     return __builtin_expect(armed >> site & 1u, 0) ? wf_uring_core->fault_take(site) : 0;
 }
 
-/* A negative errno; see SYS_FAILED(). */
-#ifdef __clang_analyzer__
-#define URING_FAILED(error) (-EIO)
-#else
-#define URING_FAILED(error) (-(error))
-#endif
-
-#define URING_FAIL_IF(site)                   \
-    do {                                      \
-        int fault_error = uring_fault(site);  \
-        if (fault_error)                      \
-            return URING_FAILED(fault_error); \
+#define URING_FAIL_IF(site)                  \
+    do {                                     \
+        int fault_error = uring_fault(site); \
+        if (fault_error)                     \
+            return SYS_FAILED(fault_error);  \
     } while (0)
 
 #endif

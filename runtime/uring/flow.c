@@ -38,7 +38,7 @@ static int check_pollable(const struct source *source)
     if (source->socket)
         return 0;
     if (fstat(source->fd, &about))
-        return URING_FAILED(errno);
+        return SYS_FAILED(errno);
     return S_ISREG(about.st_mode) || S_ISDIR(about.st_mode) ? -EPERM : 0;
 }
 
