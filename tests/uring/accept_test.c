@@ -15,11 +15,8 @@
 #include "tests/support/suite.h"
 #include "tests/uring/rings.h"
 
-#define LOOKS_MAX 100000
-#define BACKLOG   512
-#define MANY      400 /* clients, of which each has two descriptors here */
-
-static struct poller poller;
+#define BACKLOG 512
+#define MANY    400 /* clients, of which each has two descriptors here */
 
 /* A listening socket, and whether a wait for connections has ended. */
 struct listener {
@@ -37,23 +34,6 @@ static void was_queued(struct runnable *self, struct weft_loop *loop)
 {
     (void)loop;
     ((struct listener *)(void *)self)->queued = true; /* its first member */
-}
-
-static void nobody(void *watcher, void *arg)
-{
-    (void)watcher;
-    (void)arg;
-    ck_abort_msg("there are no watchers");
-}
-
-static void look(int64_t timeout_ns)
-{
-    struct poller_news news = {.found = nobody};
-    ck_assert_int_eq(wf_poller_wait(&poller, timeout_ns, &news), 0);
-    for (struct runnable *r = news.ready.first, *next; r; r = next) {
-        next = r->next;
-        r->run(r, NULL);
-    }
 }
 
 static void watch(struct listener *of)
@@ -156,11 +136,8 @@ static void take_from(struct listener *from, int client)
 
 static void open_all(void)
 {
-    struct rlimit files;
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
-    files.rlim_cur = files.rlim_max;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
-    ck_assert_int_eq(open_ring(&poller), 0);
+    allow_descriptors();
+    ck_assert_int_eq(open_ring(), 0);
     listen_on(&listener);
     watch(&listener);
     look(0);
@@ -316,7 +293,7 @@ START_TEST(closing_the_poller)
     int after = count_descriptors();
     close_some(0, 5);
     listener.source.fd = -1;
-    ck_assert_int_eq(open_ring(&poller), 0);
+    ck_assert_int_eq(open_ring(), 0);
     listen_on(&listener);
     watch(&listener);
     look(0);
@@ -456,7 +433,7 @@ END_TEST
 /* Kernels before 6.1 have no ring that accepts ahead. */
 static bool ring_accepts(void)
 {
-    bool accepts = !open_ring(&poller) && ((const struct uring *)poller.extra)->accepts;
+    bool accepts = !open_ring() && ((const struct uring *)poller.extra)->accepts;
     wf_poller_close(&poller);
     return accepts;
 }

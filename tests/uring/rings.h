@@ -1,5 +1,5 @@
 /*
- * rings.h - a poller that has a ring; without one, the system's reason.
+ * rings.h - a poller that has a ring, or the system's reason why not; and looks at it.
  *
  * Newer kernels (seen with 6.18) count the memory of a ring and of its buffer ring as locked memory of the user:
  * all processes of the same user without CAP_IPC_LOCK share one RLIMIT_MEMLOCK (8 MiB: a hundred rings), and in a
@@ -13,18 +13,22 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "runtime/base/sys.h"
 #include "runtime/uring/uring.h"
 
 #define GRACE_PERIODS_MAX 3000
+#define LOOKS_MAX         100000
+
+static struct poller poller;
 
 /* Why the poller has no ring, or none that receives; 0: it has all. */
-static inline int ring_refusal(struct poller *poller)
+static inline int ring_refusal(void)
 {
-    if (strcmp(poller_name(poller), "io_uring") != 0)
-        return poller->extra ? ((const struct uring *)poller->extra)->refused : -ENOMEM;
-    struct uring *uring = poller->extra;
+    if (strcmp(poller_name(&poller), "io_uring") != 0)
+        return poller.extra ? ((const struct uring *)poller.extra)->refused : -ENOMEM;
+    struct uring *uring = poller.extra;
     struct buffers others = {0};
     if (uring->receives)
         return 0;
@@ -33,16 +37,44 @@ static inline int ring_refusal(struct poller *poller)
     return rc ? rc : -ENOMEM; /* meanwhile there is room for them */
 }
 
-static inline int open_ring(struct poller *poller)
+/* 0: the poller has a ring that can do all; or why it has none. */
+static inline int open_ring(void)
 {
     for (int tries = 0;; tries++) {
-        wf_poller_init(poller, POLLER_URING);
-        int rc = ring_refusal(poller);
+        wf_poller_init(&poller, POLLER_URING);
+        int rc = ring_refusal();
         if (rc != -ENOMEM || tries == GRACE_PERIODS_MAX)
             return rc;
-        wf_poller_close(poller);
+        wf_poller_close(&poller);
         if (sys_membarrier(MEMBARRIER_CMD_GLOBAL))
             sched_yield();
+    }
+}
+
+/* As many as there may be. */
+static inline void allow_descriptors(void)
+{
+    struct rlimit files;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+}
+
+static inline void nobody(void *watcher, void *arg)
+{
+    (void)watcher;
+    (void)arg;
+    ck_abort_msg("there are no watchers");
+}
+
+/* One look at the poller: what it queues is run. */
+static inline void look(int64_t timeout_ns)
+{
+    struct poller_news news = {.found = nobody};
+    ck_assert_int_eq(wf_poller_wait(&poller, timeout_ns, &news), 0);
+    for (struct runnable *r = news.ready.first, *next; r; r = next) {
+        next = r->next;
+        r->run(r, NULL);
     }
 }
 

@@ -3,7 +3,6 @@
  * flight that outlive their sources.
  */
 #include <errno.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,10 +11,6 @@
 #include "tests/support/faults.h"
 #include "tests/support/suite.h"
 #include "tests/uring/rings.h"
-
-#define LOOKS_MAX 100000
-
-static struct poller poller;
 
 /* A stream and its peer, and whether a wait for input has ended. */
 struct stream {
@@ -30,23 +25,6 @@ static void was_queued(struct runnable *self, struct weft_loop *loop)
 {
     (void)loop;
     ((struct stream *)(void *)self)->queued = true; /* its first member */
-}
-
-static void nobody(void *watcher, void *arg)
-{
-    (void)watcher;
-    (void)arg;
-    ck_abort_msg("there are no watchers");
-}
-
-static void look(int64_t timeout_ns)
-{
-    struct poller_news news = {.found = nobody};
-    ck_assert_int_eq(wf_poller_wait(&poller, timeout_ns, &news), 0);
-    for (struct runnable *r = news.ready.first, *next; r; r = next) {
-        next = r->next;
-        r->run(r, NULL);
-    }
 }
 
 static void watch(struct stream *stream)
@@ -98,11 +76,8 @@ static unsigned flows(void)
 
 static void open_all(void)
 {
-    struct rlimit files;
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
-    files.rlim_cur = files.rlim_max;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
-    ck_assert_int_eq(open_ring(&poller), 0);
+    allow_descriptors();
+    ck_assert_int_eq(open_ring(), 0);
 }
 
 static void close_all(void)
