@@ -5,12 +5,12 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-static int say_where(const weft_server *server)
+int say_where(const weft_server *server, const char *before, const char *after)
 {
     weft_transport_socket socket;
     weft_address address;
@@ -20,7 +20,7 @@ static int say_where(const weft_server *server)
     int err = weft_transport_socket_getsockname(&socket, &address);
     if (err)
         return err;
-    printf("serving on %s\n", weft_address_text(&address, text, sizeof(text)));
+    printf("%s%s%s\n", before, weft_address_text(&address, text, sizeof(text)), after);
     return fflush(stdout) ? -errno : 0;
 }
 
@@ -38,13 +38,32 @@ int serve_until_asked(const weft_server *server)
     if (!err)
         err = weft_loop_add_signal_handler(loop, SIGINT, on_signal, asked);
     if (!err)
-        err = say_where(server);
+        err = say_where(server, "serving on ", "");
     if (!err)
         err = weft_await(asked, NULL);
     weft_loop_remove_signal_handler(loop, SIGTERM);
     weft_loop_remove_signal_handler(loop, SIGINT);
     weft_unref(asked);
     return err;
+}
+
+void raise_limit_of_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+bool positive(const char *text, double *ret_number)
+{
+    char *end;
+    double number = strtod(text, &end);
+    if (end == text || *end || !(number > 0 && number <= 1e6))
+        return false;
+    *ret_number = number;
+    return true;
 }
 
 int complain(const char *program, int err)

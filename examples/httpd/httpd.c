@@ -22,7 +22,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <weft/tls.h>
@@ -54,21 +53,6 @@ static int listen_for_signals(struct ending *ending)
     weft_loop *loop = weft_get_running_loop();
     int err = weft_loop_add_signal_handler(loop, SIGTERM, on_signal, ending);
     return err ? err : weft_loop_add_signal_handler(loop, SIGINT, on_signal, ending);
-}
-
-static int say_where(const struct httpd *httpd, const weft_server *server)
-{
-    weft_transport_socket socket;
-    weft_address address;
-    char text[WEFT_ADDRESS_TEXT];
-    if (weft_server_sockets(server, &socket, 1) < 1)
-        return -EINVAL;
-    int err = weft_transport_socket_getsockname(&socket, &address);
-    if (err)
-        return err;
-    printf("listening on http%s://%s/\n", httpd->ssl ? "s" : "",
-           weft_address_text(&address, text, sizeof(text)));
-    return fflush(stdout) ? -errno : 0;
 }
 
 /* Lets the requests in flight end, for a limited time. */
@@ -116,7 +100,8 @@ static int serve(void *arg, void **result)
     if (!err) {
         err = listen_for_signals(&ending);
         if (!err)
-            err = say_where(httpd, ending.server);
+            err = say_where(ending.server,
+                            httpd->ssl ? "listening on https://" : "listening on http://", "/");
         if (!err)
             err = weft_await(ending.asked, NULL);
         if (!err)
@@ -148,16 +133,6 @@ static int load_certificate(struct httpd *httpd)
     if (!httpd->ssl)
         return -errno;
     return weft_ssl_context_load_cert_chain(httpd->ssl, options->cert, options->key, NULL);
-}
-
-/* As many connections as may be open need as many descriptors; what is refused shows in time. */
-static void raise_limit_of_files(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 static int run(struct httpd *httpd)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "examples/common/program.h"
+
 enum { OPTION_HELP = 'u' };
 
 static const char usage[] =
@@ -38,16 +40,6 @@ static bool whole_number(const char *text, long min, long max, int *ret_number)
     return true;
 }
 
-static bool seconds(const char *text, double *ret_seconds)
-{
-    char *end;
-    double number = strtod(text, &end);
-    if (end == text || *end || !(number > 0 && number <= 1e6))
-        return false;
-    *ret_seconds = number;
-    return true;
-}
-
 /* False: the option is none, or has no such value. */
 static bool take(int option, struct options *options)
 {
@@ -72,13 +64,13 @@ static bool take(int option, struct options *options)
     case 'm':
         return whole_number(optarg, 1, 1000000, &options->connections_max);
     case 'I':
-        return seconds(optarg, &options->idle_timeout);
+        return positive(optarg, &options->idle_timeout);
     case 'R':
-        return seconds(optarg, &options->request_timeout);
+        return positive(optarg, &options->request_timeout);
     case 'S':
-        return seconds(optarg, &options->send_timeout);
+        return positive(optarg, &options->send_timeout);
     case 'D':
-        return seconds(optarg, &options->drain_timeout);
+        return positive(optarg, &options->drain_timeout);
     default:
         return false;
     }

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <weft/weft.h>
 
@@ -110,16 +109,6 @@ static int run(void *arg, void **result)
     return err;
 }
 
-static bool positive(const char *text, double *ret_number)
-{
-    char *end;
-    double number = strtod(text, &end);
-    if (end == text || *end || !(number > 0 && number <= 1e6))
-        return false;
-    *ret_number = number;
-    return true;
-}
-
 /* "host:port", cut in two. */
 static bool take_target(char *text, struct proxy *proxy)
 {
@@ -185,11 +174,7 @@ int main(int argc, char **argv)
               stderr);
         return EXIT_FAILURE;
     }
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) { /* two descriptors a pair */
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    raise_limit_of_files(); /* two descriptors a pair */
     int err = weft_run(run, &proxy, NULL);
     return err ? complain("proxy", err) : EXIT_SUCCESS;
 }
