@@ -1,25 +1,18 @@
 /*
  * rings.h - a poller that has a ring, or the system's reason why not; and looks at it.
- *
- * Newer kernels (seen with 6.18) count the memory of a ring and of its buffer ring as locked memory of the user:
- * all processes of the same user without CAP_IPC_LOCK share one RLIMIT_MEMLOCK (8 MiB: a hundred rings), and in a
- * sandbox with a user namespace root is such a one too. A closed ring's memory goes back only after a grace period
- * or two. So beside many other tests a ring can be refused for a moment; every other refusal stands.
  */
 #ifndef WEFT_TESTS_URING_RINGS_H
 #define WEFT_TESTS_URING_RINGS_H
 
 #include <check.h>
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include "runtime/base/sys.h"
 #include "runtime/uring/uring.h"
+#include "tests/uring/grace.h"
 
-#define GRACE_PERIODS_MAX 3000
-#define LOOKS_MAX         100000
+#define LOOKS_MAX 100000
 
 static struct poller poller;
 
@@ -46,8 +39,7 @@ static inline int open_ring(void)
         if (rc != -ENOMEM || tries == GRACE_PERIODS_MAX)
             return rc;
         wf_poller_close(&poller);
-        if (sys_membarrier(MEMBARRIER_CMD_GLOBAL))
-            sched_yield();
+        grace_period();
     }
 }
 
