@@ -42,13 +42,6 @@ static inline int count_descriptors(void)
     return count_entries("/proc/self/fd");
 }
 
-/* How many descriptors a loop's poller has open, once it has any: the suites run on both of them. */
-static inline int poller_descriptors(void)
-{
-    const char *name = getenv("WEFT_POLLER");
-    return name && !strcmp(name, "io_uring") ? 3 : 2;
-}
-
 /* The fault of the run that is under way; nth is 0 where there is none. */
 static struct {
     enum fault_site site;

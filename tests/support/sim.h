@@ -92,6 +92,12 @@ __attribute__((unused)) static int sim_run(weft_coroutine main, void *arg)
     return weft_run_with(&options, sim_main, &body, NULL);
 }
 
+/* How many descriptors the running loop's poller has open, once it has any. */
+__attribute__((unused)) static int poller_descriptors(void)
+{
+    return strcmp(weft_loop_poller(weft_get_running_loop()), "io_uring") ? 2 : 3;
+}
+
 /* The number of the running iteration. */
 __attribute__((unused)) static int sim_turn(void)
 {
