@@ -210,11 +210,11 @@ sys.exit(bad > 0)
 END
 }
 
-# load PATH: two seconds of wrk without a failed request. How long an answer takes is the machine's
+# load PATH: a second of wrk without a failed request. How long an answer takes is the machine's
 # business.
 load()
 {
-    wrk -t2 -c64 -d2s --timeout 120s "$url$1" >got && cat got && ! grep -E 'Socket errors|Non-2xx' got &&
+    wrk -t2 -c64 -d1s --timeout 120s "$url$1" >got && cat got && ! grep -E 'Socket errors|Non-2xx' got &&
         grep -q 'requests in' got
 }
 

@@ -32,7 +32,7 @@ COROUTINE(visit)
     weft_address at = *(const weft_address *)arg;
     static uint32_t visits;
     while (left > 0) {
-        weft_socket *socket;
+        weft_socket *socket = NULL;
         left--;
         at.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK + visits++ % 250);
         ck_assert_int_eq(try_connect(&at, &socket), 0);
