@@ -1,6 +1,7 @@
 /*
  * server_bind_test.c - which sockets a server listens on.
  */
+#include "tests/net/hosts.h"
 #include "tests/net/serving.h"
 
 static int start(const char *host, const char *port, const weft_server_options *options,
@@ -143,33 +144,34 @@ START_SIM(options_of_the_sockets)
 /* An IPv6 socket takes no IPv4 connections: both can have one port (SRVR-15). */
 START_SIM(both_families_on_one_port)
 {
-    char port[8];
+    struct port port;
     weft_server *six, *four;
-    ck_assert_int_eq(start("::", "0", NULL, &six), 0);
+    port_reserve(&port);
+    ck_assert_int_eq(start("::", port.text, NULL, &six), 0);
     ck_assert_int_eq(option_of(six, 0, IPPROTO_IPV6, IPV6_V6ONLY), 1);
-    weft_address address = server_address(six);
-    snprintf(port, sizeof(port), "%d", weft_address_port(&address));
-    ck_assert_int_eq(start("0.0.0.0", port, NULL, &four), 0);
+    ck_assert_int_eq(start("0.0.0.0", port.text, NULL, &four), 0);
     end_server(four);
     end_server(six);
+    port_release(&port);
     return 0;
 }
 
 /* An address in use fails with a text that names it, and nothing stays open (SRVR-16). */
 START_SIM(an_address_in_use_is_named)
 {
-    char port[8], text[128];
+    struct port port;
+    char text[128];
     weft_server *server, *second;
-    ck_assert_int_eq(start("127.0.0.2", "0", NULL, &server), 0);
-    weft_address address = server_address(server);
-    snprintf(port, sizeof(port), "%d", weft_address_port(&address));
+    port_reserve(&port);
+    ck_assert_int_eq(start("127.0.0.2", port.text, NULL, &server), 0);
     int before = count_descriptors();
-    ck_assert_int_eq(start("127.0.0.1,127.0.0.2", port, NULL, &second), -EADDRINUSE);
-    snprintf(text, sizeof(text), "error while attempting to bind on address 127.0.0.2:%s: %s", port,
-             weft_strerror(-EADDRINUSE));
+    ck_assert_int_eq(start("127.0.0.1,127.0.0.2", port.text, NULL, &second), -EADDRINUSE);
+    snprintf(text, sizeof(text), "error while attempting to bind on address 127.0.0.2:%s: %s",
+             port.text, weft_strerror(-EADDRINUSE));
     ck_assert_str_eq(sim_said(), text);
     ck_assert_int_eq(count_descriptors(), before);
     end_server(server);
+    port_release(&port);
     return 0;
 }
 
