@@ -76,6 +76,14 @@ START_TEST(others_are_refused)
 }
 END_TEST
 
+/* A loop is asked in its own thread. */
+static int note_poller(void *arg, void **result)
+{
+    (void)result;
+    *(const char **)arg = weft_loop_poller(weft_get_running_loop());
+    return 0;
+}
+
 static bool all_have_it(void)
 {
     weft_runner runner;
@@ -84,9 +92,16 @@ static bool all_have_it(void)
         weft_runner_init(&runner,
                          &(weft_runner_options){.loops = 2, .poller = WEFT_POLLER_IO_URING}),
         0);
-    for (int i = 0; i < 2; i++)
-        good = good && is_ring(weft_loop_poller(weft_runner_loop_at(&runner, i)));
-    weft_runner_close(&runner);
+    ck_assert_int_eq(weft_runner_start(&runner), 0);
+    for (int i = 0; i < 2; i++) {
+        const char *poller = NULL;
+        weft_task *task =
+            weft_create_task_on(weft_runner_loop_at(&runner, i), note_poller, &poller, NULL);
+        ck_assert_int_eq(weft_future_wait(task, WEFT_FOREVER, NULL), 0);
+        weft_unref(task);
+        good = good && is_ring(poller);
+    }
+    ck_assert_int_eq(weft_runner_close(&runner), 0);
     return good;
 }
 
