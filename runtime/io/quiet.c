@@ -14,12 +14,6 @@
 /* The system, or a device, has no such flag: it is not tried again. Relaxed: a hint. */
 static _Atomic bool flag_refused;
 
-/* The thread's signals before. */
-struct muffle {
-    sigset_t before;
-    bool was_pending;
-};
-
 static bool is_pending(int number)
 {
     sigset_t pending;
@@ -27,18 +21,18 @@ static bool is_pending(int number)
     return !sigpending(&pending) && sigismember(&pending, number) == 1;
 }
 
-static void muffle_on(struct muffle *muffle)
+void wf_quiet_begin(struct quiet *quiet)
 {
     sigset_t broken;
     sigemptyset(&broken);
     sigaddset(&broken, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &broken, &muffle->before);
-    muffle->was_pending = sigismember(&muffle->before, SIGPIPE) == 1 && is_pending(SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken, &quiet->before);
+    quiet->was_pending = sigismember(&quiet->before, SIGPIPE) == 1 && is_pending(SIGPIPE);
 }
 
-static void muffle_off(const struct muffle *muffle, bool may_have_raised)
+void wf_quiet_end(const struct quiet *quiet, bool may_have_raised)
 {
-    if (may_have_raised && !muffle->was_pending) {
+    if (may_have_raised && !quiet->was_pending) {
         const struct timespec at_once = {0, 0};
         sigset_t broken;
         sigemptyset(&broken);
@@ -46,12 +40,12 @@ static void muffle_off(const struct muffle *muffle, bool may_have_raised)
         while (sigtimedwait(&broken, NULL, &at_once) < 0 && errno == EINTR)
             continue;
     }
-    pthread_sigmask(SIG_SETMASK, &muffle->before, NULL);
+    pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
 }
 
 ssize_t wf_quiet_write(int fd, const struct iovec *pieces, int count)
 {
-    struct muffle muffle;
+    struct quiet quiet;
 
     if (likely(!atomic_load_explicit(&flag_refused, memory_order_relaxed))) {
         ssize_t n = sys_writev_quiet(fd, pieces, count);
@@ -59,19 +53,19 @@ ssize_t wf_quiet_write(int fd, const struct iovec *pieces, int count)
             return n;
         atomic_store_explicit(&flag_refused, true, memory_order_relaxed);
     }
-    muffle_on(&muffle);
+    wf_quiet_begin(&quiet);
     ssize_t n = sys_writev(fd, pieces, count);
-    muffle_off(&muffle, n == -EPIPE);
+    wf_quiet_end(&quiet, n == -EPIPE);
     return n;
 }
 
 ssize_t wf_quiet_sendfile(int socket, int file, off_t *offset, size_t bytes)
 {
-    struct muffle muffle;
+    struct quiet quiet;
 
-    muffle_on(&muffle);
+    wf_quiet_begin(&quiet);
     ssize_t n = sys_sendfile(socket, file, offset, bytes);
     /* What was sent before the peer went is a short count, and the signal comes all the same. */
-    muffle_off(&muffle, n == -EPIPE || (n > 0 && (size_t)n < bytes));
+    wf_quiet_end(&quiet, n == -EPIPE || (n > 0 && (size_t)n < bytes));
     return n;
 }

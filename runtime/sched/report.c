@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "runtime/io/quiet.h"
 #include "runtime/sched/callback.h"
 #include "runtime/sched/current_scope.h"
 #include "runtime/sched/frames_text.h"
@@ -79,10 +80,13 @@ static void report_write(FILE *file, const weft_report *report, const char *inde
 
 void weft_loop_default_exception_handler(weft_loop *loop, const weft_report *report)
 {
+    struct quiet quiet;
+
     (void)loop;
     if (!report)
         return;
-    flockfile(stderr); /* one report is one text, whoever else writes */
+    wf_quiet_begin(&quiet); /* it may be a pipe that nobody reads any more */
+    flockfile(stderr);      /* one report is one text, whoever else writes */
     fputs("weft: ", stderr);
     report_write(stderr, report, "");
     if (report->original) {
@@ -90,6 +94,7 @@ void weft_loop_default_exception_handler(weft_loop *loop, const weft_report *rep
         report_write(stderr, report->original, "  ");
     }
     funlockfile(stderr);
+    wf_quiet_end(&quiet, true);
 }
 
 /*

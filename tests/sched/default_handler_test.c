@@ -1,6 +1,8 @@
 /*
  * default_handler_test.c - failures that have no caller and no handler: what is written of them.
  */
+#include <signal.h>
+
 #include "tests/sched/written_reports.h"
 
 /* With no handler a report is written once: the message, what it is about, the error
@@ -124,12 +126,38 @@ START_TEST(reports_name_what_they_are_about)
 }
 END_TEST
 
+/* Where nobody reads standard error any more, no SIGPIPE comes of a report, whose default would end this
+ * process. */
+START_TEST(nobody_reads_standard_error)
+{
+    sigset_t broken, now;
+    int ends[2], saved = dup(STDERR_FILENO);
+
+    ck_assert_ptr_ne(signal(SIGPIPE, SIG_DFL), SIG_ERR);
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    ck_assert_int_eq(pthread_sigmask(SIG_UNBLOCK, &broken, NULL), 0);
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+    close(ends[0]);
+    close(ends[1]);
+    weft_loop_call_exception_handler(loop, &(weft_report){.code = -EIO});
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    clearerr(stderr);
+    ck_assert_int_eq(sigpending(&now), 0);
+    ck_assert(!sigismember(&now, SIGPIPE));
+    ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, NULL, &now), 0);
+    ck_assert(!sigismember(&now, SIGPIPE));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         the_default_writes_to_standard_error, the_default_writes_where_the_error_was_made,
         the_default_fits_a_small_stack,       the_default_has_a_message,
-        reports_name_what_they_are_about,
+        reports_name_what_they_are_about,     nobody_reads_standard_error,
     };
     return suite_main(reports_suite("default handler", tests, sizeof(tests) / sizeof(tests[0])));
 }
