@@ -199,4 +199,46 @@ static const struct model last_reference = {
     .every_step = true,
 };
 
+/* A task ends: its loop publishes the outcome, queues those who wait and gives its reference back, while
+ * another thread has the last one (O5). Guarded: what the loop uses of the task. */
+static void end_as_owner(void)
+{
+    bool was_last;
+
+    if (outcome_enter(&outcome, &touching)) {
+        (void)outcome_set_inside(&outcome, &payload);
+        if (!uses_late)
+            model_data_write(&guarded);
+        was_last = outcome_unref_inside(&outcome);
+        outcome_leave(&touching);
+        if (uses_late)
+            model_data_write(&guarded);
+    } else {
+        outcome_publish(&outcome, &payload);
+        model_data_write(&guarded);
+        was_last = outcome_unref(&outcome);
+    }
+    if (was_last) {
+        model_data_write(&guarded);
+        freed++;
+    }
+}
+
+static void take_last_as_other(void)
+{
+    outcome_share(&outcome, &touching);
+    if (outcome_unref(&outcome)) {
+        model_data_write(&guarded);
+        freed++;
+    }
+}
+
+static const struct model task_ends = {
+    .name = "outcome: a task ends",
+    .setup = setup_two_references,
+    .threads = {end_as_owner, take_last_as_other},
+    .check = check_freed,
+    .every_step = true,
+};
+
 #endif

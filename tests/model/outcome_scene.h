@@ -23,6 +23,7 @@ static struct outcome other;
 static struct touching touching; /* the owner's */
 static struct waiter waiters[WAITERS];
 static bool drops_barrier; /* a bug: see missing_barrier_is_caught */
+static bool uses_late;     /* another: see late_use_is_caught */
 static unsigned payload;   /* what belongs to the value: an error, or what a result points to */
 static unsigned guarded;   /* what only one may use at a time */
 static bool won[COMPLETERS];

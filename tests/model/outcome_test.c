@@ -13,6 +13,7 @@ static const struct model *const models[] = {
     &in_order,
     &revoking,
     &last_reference,
+    &task_ends,
     &next_future,
     &giving_up,
     &two_revoke,
@@ -39,7 +40,7 @@ static const char *const harmless[] = {
     NULL,
 };
 
-/* O1 to O4 hold in every execution, and each operation is needed for them. */
+/* O1 to O5 hold in every execution, and each operation is needed for them. */
 START_TEST(outcome_is_sound_and_no_stronger)
 {
     struct mutants mutants = mutants_explore(models, "runtime/task/outcome.h", harmless);
@@ -63,6 +64,14 @@ START_TEST(missing_barrier_is_caught)
 }
 END_TEST
 
+/* O5: outside, the owner may find the future freed. */
+START_TEST(late_use_is_caught)
+{
+    uses_late = true;
+    ck_assert(mutants_caught(&task_ends, "used when its reference is gone"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("model/outcome");
@@ -71,6 +80,7 @@ int main(void)
     tcase_add_test(tcase, outcome_is_sound_and_no_stronger);
     tcase_add_test(tcase, revoking_is_sound_further_on);
     tcase_add_test(tcase, missing_barrier_is_caught);
+    tcase_add_test(tcase, late_use_is_caught);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
