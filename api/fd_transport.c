@@ -47,7 +47,8 @@ bool wf_fd_watch(struct fd_transport *t, enum poller_side side)
     if (t->pending[side])
         return true;
     int rc = wf_source_watch(&t->source, &t->base.loop->poller, side, &t->wait[side]);
-    if (unlikely(rc == -EPERM)) { /* T5 */
+    if (unlikely(rc == -EPERM)) { /* T5; whatever the last call said */
+        t->source.blocked[side] = false;
         wf_fd_again(t, side);
         return true;
     }

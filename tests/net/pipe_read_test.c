@@ -132,6 +132,20 @@ START_SIM(sockets_and_devices_are_read)
     return 0;
 }
 
+/* A device that cannot be polled may have nothing for a moment: it is asked again. */
+START_SIM(a_device_is_asked_again)
+{
+    struct probe p = {.quiet = true, .pause_at_once = true};
+    probe_read_pipe(&p, open("/dev/zero", O_RDONLY | O_CLOEXEC));
+    wf_fault_arm(FAULT_READ, 1, EAGAIN, false);
+    weft_transport_resume_reading(p.transport);
+    probe_await(&p, p.bytes);
+    ck_assert_uint_ge(wf_fault_calls(FAULT_READ), 2);
+    wf_fault_reset();
+    probe_close(&p);
+    return 0;
+}
+
 /* A terminal whose other end is closed: EIO ends it, and is not reported (PIPE-04). */
 START_SIM(a_closed_terminal_is_no_news)
 {
@@ -324,7 +338,7 @@ END_TEST
 
 SUITE("pipe_read", a_pipe_is_read_to_its_end, the_end_cannot_be_put_off, a_protocol_with_a_buffer,
       much_is_read_in_turns, a_stutter_loses_nothing, sockets_and_devices_are_read,
-      a_closed_terminal_is_no_news, a_terminal_gives_its_lines, a_read_error_is_reported,
-      reading_pauses_and_resumes, closing_stops_reading, a_read_pipe_takes_no_data,
-      a_failing_protocol_closes_the_pipe, a_dropped_pipe_is_reported,
+      a_device_is_asked_again, a_closed_terminal_is_no_news, a_terminal_gives_its_lines,
+      a_read_error_is_reported, reading_pauses_and_resumes, closing_stops_reading,
+      a_read_pipe_takes_no_data, a_failing_protocol_closes_the_pipe, a_dropped_pipe_is_reported,
       a_closed_loop_closes_its_pipes)

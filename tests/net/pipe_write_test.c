@@ -262,6 +262,22 @@ START_SIM(terminals_and_devices_are_written)
     return 0;
 }
 
+/* A device that cannot be polled may take nothing for a moment: it is asked again. */
+START_SIM(a_device_is_asked_again)
+{
+    struct probe p = {0};
+    probe_write_pipe(&p, open("/dev/null", O_WRONLY | O_CLOEXEC));
+    ck_assert_int_eq(weft_transport_set_write_buffer_limits(p.transport, 0, 0), 0);
+    wf_fault_arm(FAULT_WRITE, 1, EAGAIN, false);
+    ck_assert_int_eq(weft_transport_write(p.transport, "x", 1), 0);
+    ck_assert_uint_eq(weft_transport_get_write_buffer_size(p.transport), 1);
+    probe_await(&p, p.resumes);
+    wf_fault_reset();
+    probe_close(&p);
+    ck_assert_trace("made pause resume lost");
+    return 0;
+}
+
 /* One that is given back without being closed is reported (PIPE-09); what was written is sent. */
 START_SIM(a_dropped_pipe_is_reported)
 {
@@ -342,5 +358,5 @@ START_SIM(no_memory_for_what_is_written)
 SUITE("pipe_write", all_is_sent_in_order, closing_sends_what_is_buffered,
       abort_drops_what_is_buffered, a_closed_other_end_is_noticed, a_closed_other_end_loses_data,
       no_sigpipe_is_raised, all_is_sent_in_order_without_the_flag, a_write_error_closes,
-      terminals_and_devices_are_written, a_dropped_pipe_is_reported, a_closed_loop_closes_its_pipes,
-      no_memory_for_what_is_written)
+      terminals_and_devices_are_written, a_device_is_asked_again, a_dropped_pipe_is_reported,
+      a_closed_loop_closes_its_pipes, no_memory_for_what_is_written)
