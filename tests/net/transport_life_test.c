@@ -123,6 +123,43 @@ START_SIM(a_transport_that_is_given_up_is_closed)
     return 0;
 }
 
+/* What ends a transport first is what the protocol is told. */
+START_SIM(the_first_end_counts)
+{
+    int ends[2];
+    struct probe p = {0};
+    probe_open_pair(&p, ends);
+    close(ends[1]);
+    ck_assert_int_eq(weft_transport_write(p.transport, "x", 1), 0);
+    ck_assert(weft_transport_is_closing(p.transport));
+    weft_transport_close(p.transport);
+    weft_transport_abort(p.transport);
+    probe_ends(&p, "made EPIPE");
+    return 0;
+}
+
+/* It may be lost while the word that there is room is still on its way: that frees it. */
+START_SIM(the_end_overtakes_the_room)
+{
+    int ends[2];
+    struct probe p = {0};
+    probe_open_pair(&p, ends);
+    for (int i = 0; i < 2; i++) { /* the second time the poller knows of both sides */
+        while (weft_transport_get_write_buffer_size(p.transport))
+            sim_pass(1);
+        wf_fault_arm(FAULT_SHORT_SEND, 1, EIO, false);
+        ck_assert_int_eq(weft_transport_write(p.transport, "abc", 3), 0);
+        wf_fault_reset();
+        ck_assert_uint_eq(weft_transport_get_write_buffer_size(p.transport), 2);
+    }
+    weft_transport_abort(p.transport);
+    probe_ends(&p, "made lost");
+    sim_pass(3);
+    ck_assert_str_eq(peer_received(ends[1]), "abca");
+    close(ends[1]);
+    return 0;
+}
+
 /* A protocol that keeps no reference does not keep the transport open. */
 START_SIM(nobody_keeps_it)
 {
@@ -185,6 +222,61 @@ START_TEST(a_closed_loop_watches_nothing)
 }
 END_TEST
 
+/* A value that is dropped with the last context that has it: of the maker, or of a transport. */
+static int values_dropped;
+
+static void count_dropped(void *value)
+{
+    (void)value;
+    values_dropped++;
+}
+
+static weft_context_var kept_var = {.name = "kept", .drop = count_dropped};
+
+/* They are made in a turn after which the loop is stopped, and then closed. */
+COROUTINE(make_and_stop)
+{
+    int *peers = arg, ends[2];
+    weft_loop *here = weft_get_running_loop();
+    weft_future *waiter = weft_create_future();
+    ck_assert_int_eq(weft_context_var_set(&kept_var, peers, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        const struct socket_transport_options options = {.waiter = i == 2 ? waiter : NULL};
+        unix_pair(ends);
+        peers[i] = ends[1];
+        parting[i].protocol.ops = &parting_ops;
+        weft_transport *transport =
+            wf_socket_transport_new(here, ends[0], &parting[i].protocol, &options);
+        ck_assert_ptr_nonnull(transport);
+        if (i == 1)
+            weft_transport_close(transport);
+        weft_transport_unref(transport);
+    }
+    weft_unref(waiter);
+    return weft_loop_stop(here);
+}
+
+/* A transport whose loop is closed before connection_made is dropped and freed all the same. */
+START_TEST(a_closed_loop_makes_nothing)
+{
+    weft_loop *loop = weft_new_event_loop(NULL);
+    int peers[3], descriptors = count_descriptors();
+    weft_unref(weft_create_task_on(loop, make_and_stop, peers, NULL));
+    ck_assert_int_eq(weft_loop_run_forever(loop), 0);
+    ck_assert_int_eq(values_dropped, 0);
+    ck_assert_int_eq(weft_loop_close(loop), 0);
+    ck_assert_int_eq(values_dropped, 1);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(parting[i].made, 0);
+        ck_assert_int_eq(parting[i].dropped, 1);
+        ck_assert_int_eq(parting[i].lost, 0);
+        close(peers[i]);
+    }
+    ck_assert_int_eq(weft_loop_free(loop), 0);
+    ck_assert_int_eq(count_descriptors(), descriptors);
+}
+END_TEST
+
 static weft_context_var name_var = WEFT_CONTEXT_VAR("name");
 static const char *seen[3];
 
@@ -229,4 +321,5 @@ START_SIM(the_makers_context_is_copied)
 
 SUITE("transport_life", abort_and_close_tell_later, closed_before_it_was_made,
       protocols_can_be_switched, the_descriptor_is_taken, a_transport_that_is_given_up_is_closed,
-      nobody_keeps_it, a_closed_loop_watches_nothing, the_makers_context_is_copied)
+      the_first_end_counts, the_end_overtakes_the_room, nobody_keeps_it,
+      a_closed_loop_watches_nothing, a_closed_loop_makes_nothing, the_makers_context_is_copied)
