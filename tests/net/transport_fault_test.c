@@ -215,7 +215,7 @@ START_SIM(a_shutdown_too_late_is_no_error)
     probe_open(&p, ends[0]);
     peer_reset(ends[1]);
     ck_assert_int_eq(weft_transport_write_eof(p.transport), 0);
-    sim_pass(3);
+    sim_ask_poller();
     ck_assert(!weft_transport_is_closing(p.transport));
     weft_transport_resume_reading(p.transport);
     probe_fails(&p, -ECONNRESET, NULL);

@@ -35,7 +35,7 @@ START_SIM(the_writing_side_may_stay_open)
     ck_assert(!weft_transport_is_closing(p.transport));
     weft_transport_pause_reading(p.transport);
     weft_transport_resume_reading(p.transport);
-    sim_pass(3);
+    sim_ask_poller();
     ck_assert_int_eq(p.eofs, 1);
     ck_assert_int_eq(weft_transport_write(p.transport, "still", 5), 0);
     ck_assert_str_eq(peer_received(ends[1]), "still");
@@ -58,7 +58,7 @@ START_SIM(a_pause_in_connection_made_holds)
     peer_send(ends[1], "early");
     probe_open(&p, ends[0]);
     ck_assert(!weft_transport_is_reading(p.transport));
-    sim_pass(5);
+    sim_ask_poller();
     ck_assert_trace("made");
     weft_transport_resume_reading(p.transport);
     probe_await(&p, p.bytes == 5);
@@ -80,7 +80,7 @@ START_SIM(pausing_is_idempotent)
     weft_transport_pause_reading(p.transport);
     ck_assert(!weft_transport_is_reading(p.transport));
     peer_send(ends[1], "held");
-    sim_pass(5);
+    sim_ask_poller();
     ck_assert_trace("made");
     weft_transport_resume_reading(p.transport);
     weft_transport_resume_reading(p.transport);
@@ -105,13 +105,13 @@ START_SIM(a_pause_comes_before_a_read_that_is_due)
     peer_send(ends[1], "due");
     ck_assert_int_eq(weft_yield(), 0); /* the poller has been asked, and the read is queued */
     weft_transport_pause_reading(p.transport);
-    sim_pass(3);
+    sim_ask_poller();
     ck_assert_uint_eq(p.bytes, 0);
     weft_transport_resume_reading(p.transport);
     weft_transport_pause_reading(p.transport);
     weft_transport_resume_reading(p.transport);
     probe_await(&p, p.bytes == 3);
-    sim_pass(3);
+    sim_ask_poller();
     ck_assert_trace("made due");
     probe_close_pair(&p, ends);
     return 0;
@@ -186,7 +186,7 @@ START_SIM(a_stutter_loses_nothing)
         ck_assert_int_eq(send(ends[1], pattern() + sent, MUCH, MSG_NOSIGNAL), MUCH);
         probe_await(&p, p.bytes == sent + MUCH);
     }
-    sim_pass(3);
+    sim_ask_poller();
     ck_assert_uint_eq(p.bytes, (size_t)3 * MUCH);
     close(ends[1]);
     probe_ends(&p, "made eof lost");

@@ -140,6 +140,12 @@ __attribute__((unused)) COROUTINE(sim_sleep)
     return weft_sleep(WEFT_FOREVER);
 }
 
+/* Has the poller asked, and lets what it brings run: iterations alone ask it after 64 steps. Time passes. */
+__attribute__((unused)) static void sim_ask_poller(void)
+{
+    ck_assert_int_eq(weft_sleep(1), 0);
+}
+
 /* Lets so many iterations pass. */
 __attribute__((unused)) static void sim_pass(int turns)
 {
