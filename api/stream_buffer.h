@@ -23,7 +23,7 @@
 
 #include "runtime/base/likely.h"
 
-#define BUFFER_BLOCK_MIN 4096u
+#define BUFFER_BLOCK_MIN 2048u
 #define BUFFER_CHUNK_MAX (128u * 1024 - 1) /* with the zero byte a round number */
 
 /* All zero: empty. */
