@@ -207,5 +207,6 @@ int main(void)
         a_number_is_used_again,  a_descriptor_is_given_back, nothing_is_lost_by_giving_back,
         a_poller_is_cleared,     another_thread_goes_on,
     };
-    return suite_main(transfer_suite("transfer, the end", tests, sizeof(tests) / sizeof(tests[0])));
+    return suite_main(suite_with(open_all, close_all, "transfer, the end", tests,
+                                 sizeof(tests) / sizeof(tests[0])));
 }

@@ -147,5 +147,6 @@ int main(void)
         room_is_reported, connections_are_reported, a_connection_is_reported,
         pipes_are_read,   datagrams_are_read,       files_are_refused,
     };
-    return suite_main(transfer_suite("transfer, kinds", tests, sizeof(tests) / sizeof(tests[0])));
+    return suite_main(suite_with(open_all, close_all, "transfer, kinds", tests,
+                                 sizeof(tests) / sizeof(tests[0])));
 }

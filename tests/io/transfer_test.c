@@ -220,7 +220,8 @@ int main(void)
         an_error_comes_last,           unread_input_is_bounded,
         others_receive_beside_a_flood,
     };
-    Suite *suite = transfer_suite("transfer", tests, sizeof(tests) / sizeof(tests[0]));
+    Suite *suite =
+        suite_with(open_all, close_all, "transfer", tests, sizeof(tests) / sizeof(tests[0]));
     TCase *faults = tcase_create("faults");
     tcase_add_test(faults, life_with_faults);
     suite_add_tcase(suite, faults);

@@ -108,16 +108,4 @@ static inline void close_all(void)
     close(pair[1]);
 }
 
-/* A suite of tests that find these open. */
-static inline Suite *transfer_suite(const char *name, const TTest *const *tests, size_t count)
-{
-    Suite *suite = suite_create(name);
-    TCase *sources = tcase_create("sources");
-    tcase_add_checked_fixture(sources, open_all, close_all);
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(sources, tests[i]);
-    suite_add_tcase(suite, sources);
-    return suite;
-}
-
 #endif

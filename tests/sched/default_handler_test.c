@@ -159,5 +159,6 @@ int main(void)
         the_default_fits_a_small_stack,       the_default_has_a_message,
         reports_name_what_they_are_about,     nobody_reads_standard_error,
     };
-    return suite_main(reports_suite("default handler", tests, sizeof(tests) / sizeof(tests[0])));
+    return suite_main(suite_with(make_loop, free_loop, "default handler", tests,
+                                 sizeof(tests) / sizeof(tests[0])));
 }

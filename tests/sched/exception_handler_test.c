@@ -300,7 +300,8 @@ int main(void)
         bad_arguments_are_harmless,
         a_loop_that_is_gone_handles_nothing,
     };
-    Suite *suite = reports_suite("exception handler", tests, sizeof(tests) / sizeof(tests[0]));
+    Suite *suite = suite_with(make_loop, free_loop, "exception handler", tests,
+                              sizeof(tests) / sizeof(tests[0]));
     TCase *faults = tcase_create("faults");
     tcase_add_test(faults, reports_without_memory);
     suite_add_tcase(suite, faults);

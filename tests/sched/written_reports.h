@@ -67,16 +67,4 @@ static inline int count_in(const char *text, const char *what)
     return count;
 }
 
-/* A suite of tests that find the loop. */
-static inline Suite *reports_suite(const char *name, const TTest *const *tests, size_t count)
-{
-    Suite *suite = suite_create(name);
-    TCase *reports = tcase_create("reports");
-    tcase_add_checked_fixture(reports, make_loop, free_loop);
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(reports, tests[i]);
-    suite_add_tcase(suite, reports);
-    return suite;
-}
-
 #endif
