@@ -55,7 +55,8 @@ status()
 # header LINE PATH [OPTION...]: the head of the answer has that line.
 header()
 {
-    "${get[@]}" "${@:3}" -D heads -o got "$url$2" && tr -d '\r' <heads | tee /dev/stderr | grep -qixF "$1"
+    "${get[@]}" "${@:3}" -D heads -o got "$url$2" && tr -d '\r' <heads >lines && cat lines >&2 &&
+        grep -qixF "$1" lines
 }
 
 # part RANGE FIRST COUNT: a range is answered with those bytes of the big file.

@@ -17,13 +17,13 @@ static inline int suite_main(Suite *suite)
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* A suite of tests that find what setup makes, and leave the rest to teardown: for each one anew. */
-static inline Suite *suite_with(SFun setup, SFun teardown, const char *name,
+/* A suite of tests that find what before() makes, and leave the rest to after(): for each one anew. */
+static inline Suite *suite_with(SFun before, SFun after, const char *name,
                                 const TTest *const *tests, size_t count)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, before, after);
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
