@@ -6,7 +6,33 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/base/mem.h"
+#include "runtime/sched/loop.h"
+
+/* ---- Blocks: those of the least size are the loop's (B4) ---- */
+
+static struct block_cache *blocks_here(void)
+{
+    struct weft_loop *loop = loop_current();
+    return loop ? &loop->blocks : NULL;
+}
+
+static char *block_new(size_t capacity)
+{
+    return likely(capacity == BUFFER_BLOCK_MIN) ? block_get(blocks_here(), BLOCK_STREAM)
+                                                : mem_alloc(capacity);
+}
+
+static void block_free(char *block, size_t capacity)
+{
+    if (!block)
+        return;
+    if (likely(capacity == BUFFER_BLOCK_MIN))
+        block_put(blocks_here(), BLOCK_STREAM, block);
+    else
+        mem_free(block, capacity);
+}
+
+/* ---- What is handed out ---- */
 
 void wf_buffer_settle(struct stream_buffer *b)
 {
@@ -20,7 +46,7 @@ void wf_buffer_settle(struct stream_buffer *b)
     if (unlikely(b->other_lent)) {
         b->other_lent = false;
         if (b->other_capacity != b->capacity) {
-            mem_free(b->other, b->other_capacity);
+            block_free(b->other, b->other_capacity);
             b->other = NULL;
         }
     }
@@ -68,6 +94,8 @@ void wf_buffer_forget(struct stream_buffer *b)
     b->cut = false;
 }
 
+/* ---- How it grows ---- */
+
 /* Without the byte for the zero. */
 static size_t room_left(const struct stream_buffer *b)
 {
@@ -87,7 +115,7 @@ static bool move_to_block(struct stream_buffer *b, size_t capacity)
 {
     size_t bytes = buffer_bytes(b);
     bool reuse = b->other && !b->other_lent && b->other_capacity == capacity;
-    char *block = reuse ? b->other : mem_alloc(capacity);
+    char *block = reuse ? b->other : block_new(capacity);
 
     if (!block)
         return false;
@@ -101,14 +129,14 @@ static bool move_to_block(struct stream_buffer *b, size_t capacity)
         b->other = NULL;
     /* Only the first block since the last settling has something handed out in it. */
     if (b->handed && !b->other_lent) {
-        mem_free(b->other, b->other_capacity);
+        block_free(b->other, b->other_capacity);
         b->other = b->block;
         b->other_capacity = b->capacity;
         b->other_lent = b->other != NULL;
     } else {
-        mem_free(b->block, b->capacity);
+        block_free(b->block, b->capacity);
         if (b->other && !b->other_lent && b->other_capacity != capacity) {
-            mem_free(b->other, b->other_capacity);
+            block_free(b->other, b->other_capacity);
             b->other = NULL;
         }
     }
@@ -172,16 +200,19 @@ char *wf_buffer_room(struct stream_buffer *b, size_t *ret_bytes)
     return b->block + b->end;
 }
 
-void wf_buffer_trim(struct stream_buffer *b, size_t keep)
+void wf_buffer_rest(struct stream_buffer *b, size_t keep)
 {
-    if (b->capacity <= keep)
+    bool least = b->capacity == BUFFER_BLOCK_MIN;
+
+    if (!least && b->capacity <= keep)
         return;
+    size_t chunk = least ? b->chunk : 0;
     wf_buffer_fini(b);
-    *b = (struct stream_buffer){0};
+    *b = (struct stream_buffer){.chunk = chunk};
 }
 
 void wf_buffer_fini(struct stream_buffer *b)
 {
-    mem_free(b->block, b->capacity);
-    mem_free(b->other, b->other_capacity);
+    block_free(b->block, b->capacity);
+    block_free(b->other, b->other_capacity);
 }

@@ -13,6 +13,9 @@
  * B2  While something is handed out, nothing in its block moves. If the block is full, what was
  *     not taken goes on in another one, and the first is kept, as `other`, until settled.
  * B3  Afterwards the other block serves for the next time: no allocation once the sizes are found.
+ * B4  An empty buffer of the least size has no block while a read waits: that is one of the loop's, which the
+ *     next connection to receive something takes, warm. So a crowd of connections is cheap, and what
+ *     they touch is small.
  */
 #ifndef WEFT_API_STREAM_BUFFER_H
 #define WEFT_API_STREAM_BUFFER_H
@@ -21,9 +24,10 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
+#include "runtime/base/blocks.h"
 #include "runtime/base/likely.h"
 
-#define BUFFER_BLOCK_MIN 2048u
+#define BUFFER_BLOCK_MIN BLOCK_STREAM_BYTES
 #define BUFFER_CHUNK_MAX (128u * 1024 - 1) /* with the zero byte a round number */
 
 /* All zero: empty. */
@@ -87,8 +91,9 @@ static inline void buffer_filled(struct stream_buffer *b, size_t bytes)
         b->chunk = bytes < BUFFER_CHUNK_MAX / 2 ? 2 * bytes : BUFFER_CHUNK_MAX;
 }
 
-/* Empty and settled: a block larger than that is given back. */
-void wf_buffer_trim(struct stream_buffer *b, size_t keep);
+/* Empty and settled, and nothing is expected soon: a block of the least size is given back (B4), and so is
+ * one larger than `keep`. */
+void wf_buffer_rest(struct stream_buffer *b, size_t keep);
 
 void wf_buffer_fini(struct stream_buffer *b);
 

@@ -69,6 +69,7 @@ int wf_reader_room(struct weft_stream_reader *reader, void **ret_buffer, size_t 
     void *room = wf_buffer_room(&reader->buffer, ret_bytes);
     if (unlikely(!room))
         return weft_fail(-ENOMEM, "no memory for what is received");
+    __builtin_prefetch(reader->waits.first, 1); /* is cold, and comes while the system copies */
     *ret_buffer = room;
     return 0;
 }
@@ -195,7 +196,7 @@ int wf_reader_wait(struct weft_stream_reader *reader)
             return reader->code ? wf_reader_failed(reader) : 0;
     }
     if (!bytes)
-        wf_buffer_trim(&reader->buffer, keep);
+        wf_buffer_rest(&reader->buffer, keep);
     reader->busy = true;
     int rc = wf_stream_wait(reader->loop, &reader->waits, &read_ops, reader);
     reader->busy = false;

@@ -8,6 +8,7 @@
 struct stream_wait {
     struct wait wait;
     struct task *task;
+    struct weft_loop *loop; /* of the task */
     struct stream_wait *prev, *next;
     struct stream_waits *list; /* NULL: ended (V1) */
     bool cancelled;
@@ -70,6 +71,7 @@ int wf_stream_wait(struct weft_loop *loop, struct stream_waits *waits, const str
         return weft_fail(WEFT_EWRONGTHREAD, "the stream belongs to another loop");
     w.wait = (struct wait){ops, object};
     w.task = task;
+    w.loop = here;
     w.cancelled = false;
     w.code = 0;
     w.error = NULL;
@@ -95,7 +97,7 @@ void wf_stream_wake(struct stream_waits *waits, int code, weft_error *error)
         w->list = NULL;
         w->code = code;
         w->error = weft_error_ref(error);
-        task_unpark(future_loop(&w->task->future), w->task);
+        task_unpark(w->loop, w->task);
         w = next;
     }
 }

@@ -1,6 +1,6 @@
 /*
  * blocks.h - free lists of small blocks, one set for each loop: what tasks, futures and handles are
- * made of.
+ * made of, and what streams receive into.
  *
  * A cache belongs to one thread at a time. Blocks come from mem.h one by one, so any cache may take
  * any block, wherever it was made: what one loop makes and another frees simply moves.
@@ -19,13 +19,17 @@ enum block_class {
     BLOCK_TASK,
     BLOCK_SMALL_TRACED, /* the same with room behind it, for debug mode */
     BLOCK_TASK_TRACED,
+    BLOCK_STREAM, /* bytes of a stream that nobody has read yet */
     BLOCK_CLASSES
 };
 
-#ifdef WEFT_ASAN
-#define BLOCK_KEEP_MAX 0u /* every block goes back, so that a late use is seen */
+/* How many of a class are kept; what is above goes back to the allocator. */
+#ifdef WEFT_ASAN /* every block does, so that a late use is seen */
+#define BLOCK_KEEP_MAX        0u
+#define BLOCK_KEEP_STREAM_MAX 0u
 #else
-#define BLOCK_KEEP_MAX 8192u /* of each class; what is above goes back to the allocator */
+#define BLOCK_KEEP_MAX        8192u
+#define BLOCK_KEEP_STREAM_MAX 512u
 #endif
 
 #define BLOCK_LINE_BYTES  64u
@@ -35,6 +39,8 @@ enum block_class {
 #else
 #define BLOCK_TASK_BYTES 256u
 #endif
+
+#define BLOCK_STREAM_BYTES 2048u
 
 /* What debug mode adds to a block. */
 #define BLOCK_TRACE_BYTES 128u
@@ -54,7 +60,13 @@ static inline size_t block_bytes(enum block_class class)
            : class == BLOCK_SMALL        ? BLOCK_SMALL_BYTES
            : class == BLOCK_SMALL_TRACED ? BLOCK_SMALL_BYTES + BLOCK_TRACE_BYTES
            : class == BLOCK_TASK_TRACED  ? BLOCK_TASK_BYTES + BLOCK_TRACE_BYTES
+           : class == BLOCK_STREAM       ? BLOCK_STREAM_BYTES
                                          : BLOCK_TASK_BYTES;
+}
+
+static inline unsigned block_keep_max(enum block_class class)
+{
+    return class == BLOCK_STREAM ? BLOCK_KEEP_STREAM_MAX : BLOCK_KEEP_MAX;
 }
 
 /* A free block; NULL: none is kept. */
@@ -83,7 +95,7 @@ static inline bool block_cache_is_full(const struct block_cache *cache, enum blo
     (void)class;
     return true;
 #else
-    return cache->count[class] >= BLOCK_KEEP_MAX;
+    return cache->count[class] >= block_keep_max(class);
 #endif
 }
 
@@ -120,7 +132,7 @@ static inline void block_cache_fini(struct block_cache *cache)
 static inline void block_cache_bypass(struct block_cache *cache, enum block_class class, bool on)
 {
     block_list_free(cache, class);
-    cache->count[class] = on ? BLOCK_KEEP_MAX : 0;
+    cache->count[class] = on ? block_keep_max(class) : 0;
 }
 
 #endif

@@ -239,11 +239,12 @@ START_TEST(forgotten)
 }
 END_TEST
 
-/* Many sources in a few looks. */
+enum { MANY = 400 };
+static struct scene scenes[MANY];
+
+/* Many sources in a few looks, so that who waited for the first ones runs in between. */
 START_TEST(many)
 {
-    enum { MANY = 400 };
-    static struct scene scenes[MANY];
     for (int i = 0; i < MANY; i++) {
         scene_open(&scenes[i]);
         watch(&scenes[i], POLLER_READ);
@@ -251,13 +252,47 @@ START_TEST(many)
     ck_assert_none_queued();
     for (int i = 0; i < MANY; i++)
         put(scenes[i].peer);
-    uint64_t found = 0;
+    uint64_t found = look().count;
+    ck_assert_uint_lt(found, MANY);
     for (int looks = 0; looks < MANY && found < MANY; looks++)
         found += look().count;
     ck_assert_uint_eq(found, MANY);
     ck_assert_none_queued();
     for (int i = 0; i < MANY; i++)
         scene_close(&scenes[i]);
+    wf_poller_close(&poller);
+}
+END_TEST
+
+static void count_watcher(void *watcher, void *arg)
+{
+    (void)arg;
+    ++*(int *)watcher;
+}
+
+/* A watcher beside them is told in every look (FDIO-01). */
+START_TEST(beside_a_watcher)
+{
+    int times = 0, ends[2];
+    void *old;
+    for (int i = 0; i < MANY; i++) {
+        scene_open(&scenes[i]);
+        watch(&scenes[i], POLLER_READ);
+        put(scenes[i].peer);
+    }
+    ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
+    put(ends[1]);
+    ck_assert_int_eq(wf_poller_watch(&poller, ends[0], POLLER_READ, &times, &old), 0);
+    for (int looks = 1; looks < 10; looks++) {
+        struct poller_news news = {.found = count_watcher};
+        ck_assert_int_eq(wf_poller_wait(&poller, 0, &news), 0);
+        ck_assert_int_ge(times, looks);
+    }
+    ck_assert_ptr_nonnull(wf_poller_unwatch(&poller, ends[0], POLLER_READ));
+    for (int i = 0; i < MANY; i++)
+        scene_close(&scenes[i]);
+    close(ends[0]);
+    close(ends[1]);
     wf_poller_close(&poller);
 }
 END_TEST
@@ -307,6 +342,7 @@ int main(void)
     tcase_add_test(tests, watched_number_used_again);
     tcase_add_test(tests, forgotten);
     tcase_add_test(tests, many);
+    tcase_add_test(tests, beside_a_watcher);
     tcase_add_loop_test(tests, faults, 0, sizeof(sites) / sizeof(sites[0]));
     suite_add_tcase(suite, tests);
     return suite_main(suite);

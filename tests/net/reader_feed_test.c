@@ -360,6 +360,36 @@ START_SIM(no_memory_to_receive)
     return 0;
 }
 
+/* A stream that waits with nothing in its buffer has no block: the next one to receive takes it. */
+START_SIM(no_block_at_rest)
+{
+    struct stream first = stream_new(WEFT_STREAM_LIMIT), second = stream_new(WEFT_STREAM_LIMIT);
+    struct reading r[3] = {{.reader = first.reader, .bytes = 10},
+                           {.reader = first.reader, .how = LINE},
+                           {.reader = second.reader, .bytes = 10}};
+    weft_task *tasks[3];
+
+    tasks[0] = reading_start(&r[0]);
+    fake_feed(first.transport, TEXT("one"));
+    ck_assert_int_eq(weft_join(tasks[0], NULL), 0);
+    tasks[1] = reading_start(&r[1]);
+    tasks[2] = reading_start(&r[2]);
+    if (BLOCK_KEEP_STREAM_MAX) /* else each goes back to the allocator */
+        wf_fault_arm(FAULT_ALLOC, 1, ENOMEM, true);
+    fake_feed(second.transport, TEXT("two"));
+    wf_fault_reset();
+    fake_feed(first.transport, TEXT("three"));
+    fake_feed(first.transport, TEXT("\n"));
+    for (int i = 1; i < 3; i++)
+        ck_assert_int_eq(weft_join(tasks[i], NULL), 0);
+    ck_assert_str_eq(r[0].got, "one");
+    ck_assert_str_eq(r[1].got, "three\n");
+    ck_assert_str_eq(r[2].got, "two");
+    stream_close(&first);
+    stream_close(&second);
+    return 0;
+}
+
 static void makes_a_stream(void)
 {
     struct weft_loop *loop = weft_new_event_loop(NULL);
@@ -384,4 +414,4 @@ END_TEST
 SUITE("reader_feed", at_eof, flow_control, flow_control_of_all, waiting_resumes,
       closed_by_the_writer, half_closed, no_limit, after_the_end, no_loop, other_loop, as_text,
       own_transport, handed_out_stays, no_memory_to_feed, no_memory_for_the_error,
-      no_memory_to_receive, no_memory_for_a_stream)
+      no_memory_to_receive, no_block_at_rest, no_memory_for_a_stream)
