@@ -182,7 +182,7 @@ char *wf_buffer_reserve(struct stream_buffer *b, size_t bytes)
 {
     if (room_left(b) < bytes && !make_room(b, bytes))
         return NULL;
-    b->offered = 0; /* says nothing of what is received at a time */
+    b->offered = false; /* says nothing of what is received at a time */
     return b->block + b->end;
 }
 
@@ -193,11 +193,9 @@ char *wf_buffer_room(struct stream_buffer *b, size_t *ret_bytes)
 
     if (unlikely(room_left(b) < enough))
         (void)make_room(b, chunk); /* with no memory, what there is */
-    b->offered = room_left(b);
-    if (unlikely(!b->offered))
-        return NULL;
-    *ret_bytes = b->offered;
-    return b->block + b->end;
+    *ret_bytes = room_left(b);
+    b->offered = true;
+    return likely(*ret_bytes) ? b->block + b->end : NULL;
 }
 
 void wf_buffer_rest(struct stream_buffer *b, size_t keep)

@@ -38,7 +38,7 @@ struct stream_buffer {
     char *other; /* see B2 and B3; or NULL */
     size_t other_capacity;
     size_t chunk;    /* how much is received at a time: more, if that was filled; 0: the least */
-    size_t offered;  /* the room that was given out last */
+    bool offered;    /* the room there was, all of it */
     bool other_lent; /* B2 */
     bool handed;     /* something before `start` is in the caller's hands */
     bool cut;        /* B1 */
@@ -87,7 +87,7 @@ char *wf_buffer_room(struct stream_buffer *b, size_t *ret_bytes);
 static inline void buffer_filled(struct stream_buffer *b, size_t bytes)
 {
     b->end += bytes;
-    if (unlikely(bytes == b->offered))
+    if (unlikely(b->end + 1 >= b->capacity) && b->offered)
         b->chunk = bytes < BUFFER_CHUNK_MAX / 2 ? 2 * bytes : BUFFER_CHUNK_MAX;
 }
 

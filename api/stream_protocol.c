@@ -11,6 +11,12 @@
 #include "runtime/base/mem.h"
 #include "runtime/sched/report.h"
 
+/* P4 */
+struct stream {
+    struct weft_stream_reader reader;
+    struct weft_stream_writer writer;
+};
+
 static weft_stream_writer *writer_of(weft_protocol *protocol)
 {
     return container_of(protocol, weft_stream_writer, protocol);
@@ -44,9 +50,8 @@ void wf_stream_release(weft_stream_writer *writer)
     weft_transport *transport = writer->transport;
     writer->transport = NULL;
     if (!writer->connected) {
-        weft_stream_reader_unref(writer->reader);
         weft_error_unref(writer->error);
-        mem_free(writer, sizeof(*writer));
+        weft_stream_reader_unref(writer->reader); /* P4 */
     }
     weft_transport_unref(transport);
 }
@@ -173,15 +178,10 @@ static const weft_protocol_ops stream_ops = {
 weft_protocol *wf_stream_protocol_new(struct weft_loop *loop, size_t limit,
                                       const struct stream_handler *handler)
 {
-    weft_stream_reader *reader = weft_stream_reader_new(loop, limit);
+    weft_stream_reader *reader = wf_reader_new(loop, limit, sizeof(struct stream));
     if (!reader)
         return NULL;
-    weft_stream_writer *writer = mem_zalloc(sizeof(*writer));
-    if (!writer) {
-        weft_stream_reader_unref(reader);
-        errno = ENOMEM;
-        return NULL;
-    }
+    weft_stream_writer *writer = &((struct stream *)(void *)reader)->writer;
     writer->protocol.ops = &stream_ops;
     writer->reader = weft_stream_reader_ref(reader);
     writer->loop = loop;

@@ -18,6 +18,9 @@
  * P3  Until the program has them, both handles are the protocol's own, which gives them back at
  *     connection_lost or wf_stream_protocol_give_up().
  *
+ * P4  It lies behind its reader, in one block, which goes with the reader's last reference: the writer has
+ *     one as long as it lives. So what a message touches is close together.
+ *
  * All of it belongs to the thread of the loop.
  */
 #ifndef WEFT_API_STREAM_PROTOCOL_H
@@ -39,26 +42,26 @@ struct stream_handler {
 struct weft_stream_writer {
     weft_protocol protocol;
     weft_transport *transport;         /* P2; or NULL */
-    struct weft_stream_reader *reader; /* owned */
+    struct weft_stream_reader *reader; /* owned (P4) */
     struct weft_loop *loop;
-    uint32_t life;              /* of the loop (L3 in loop.h) */
+    uint32_t life;   /* of the loop (L3 in loop.h) */
+    uint32_t users;  /* P1 */
+    bool connected;  /* connection_made was called, connection_lost was not */
+    bool lost;       /* connection_lost was called, or dropped */
+    bool dropped;    /* the loop was closed before */
+    bool closed;     /* the program has closed it, or was told that it has not (WRIT-24) */
+    bool paused;     /* pause_writing was called */
+    bool over_tls;   /* the end of the stream closes it */
+    bool own_reader; /* P3 */
+    bool own_writer; /* P3 */
+    bool server;
+    bool serving;               /* of a server */
     struct stream_waits drains; /* while writing is paused */
     struct stream_waits closers;
     int code;          /* the connection was lost with: 0, or an error */
     weft_error *error; /* its object; owned; may be NULL */
-    uint32_t users;    /* P1 */
-    bool connected;    /* connection_made was called, connection_lost was not */
-    bool lost;         /* connection_lost was called, or dropped */
-    bool dropped;      /* the loop was closed before */
-    bool closed;       /* the program has closed it, or was told that it has not (WRIT-24) */
-    bool paused;       /* pause_writing was called */
-    bool over_tls;     /* the end of the stream closes it */
-    bool own_reader;   /* P3 */
-    bool own_writer;   /* P3 */
 
     /* Of a server. */
-    bool server;
-    bool serving;
     int served_code; /* the handler's error */
     weft_error *served_error;
     struct runnable served; /* queued when the handler has ended */

@@ -15,6 +15,22 @@
 
 /* ---- A reader's life ---- */
 
+struct weft_stream_reader *wf_reader_new(struct weft_loop *loop, size_t limit, size_t bytes)
+{
+    struct weft_stream_reader *reader = mem_alloc_line(bytes);
+
+    if (!reader) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    memset(reader, 0, bytes);
+    reader->loop = loop;
+    reader->limit = limit;
+    reader->refs = 1;
+    reader->bytes = (uint16_t)bytes;
+    return reader;
+}
+
 weft_stream_reader *weft_stream_reader_new(weft_loop *loop, size_t limit)
 {
     if (!limit || limit > SSIZE_MAX) { /* RDER-27 */
@@ -26,15 +42,7 @@ weft_stream_reader *weft_stream_reader_new(weft_loop *loop, size_t limit)
         loop = weft_get_event_loop();
     if (!loop) /* RDER-29; errno says so */
         return NULL;
-    struct weft_stream_reader *reader = mem_zalloc(sizeof(*reader));
-    if (!reader) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    reader->loop = loop;
-    reader->limit = limit;
-    reader->refs = 1;
-    return reader;
+    return wf_reader_new(loop, limit, sizeof(struct weft_stream_reader));
 }
 
 weft_stream_reader *weft_stream_reader_ref(weft_stream_reader *reader)
@@ -50,7 +58,7 @@ void weft_stream_reader_unref(weft_stream_reader *reader)
         return;
     wf_buffer_fini(&reader->buffer);
     weft_error_unref(reader->error);
-    mem_free(reader, sizeof(*reader));
+    mem_free_line(reader, reader->bytes);
 }
 
 /* ---- What comes in ---- */

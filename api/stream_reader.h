@@ -24,14 +24,21 @@ struct weft_stream_reader {
     weft_transport *transport; /* borrowed; NULL: none, or its connection is lost */
     struct stream_waits waits; /* at most one */
     size_t limit;
-    int code;          /* of the connection's error; 0: none */
-    weft_error *error; /* its object; owned; may be NULL */
+    weft_error *error; /* of the connection; owned; may be NULL */
+    int code;          /* its code; 0: none */
     uint32_t refs;
+    uint16_t bytes; /* of the block that it begins */
     bool eof;
     bool paused; /* N2 */
     bool busy;   /* N1 */
     char none;   /* what is handed out when there is nothing */
 };
+
+_Static_assert(sizeof(struct weft_stream_reader) <= 128, "a stream's memory is cold: few lines");
+
+/* A new one at the beginning of a zeroed block of so many bytes, which is freed with it. NULL with errno
+ * ENOMEM. */
+struct weft_stream_reader *wf_reader_new(struct weft_loop *loop, size_t limit, size_t bytes);
 
 /* Room for what is received: see wf_buffer_room(). 0; -ENOMEM; WEFT_ERUNTIME after the end. */
 int wf_reader_room(struct weft_stream_reader *reader, void **ret_buffer, size_t *ret_bytes);
