@@ -17,8 +17,16 @@
 
 struct weft_stream_reader *wf_reader_new(struct weft_loop *loop, size_t limit, size_t bytes)
 {
+    if (!limit || limit > SSIZE_MAX) { /* RDER-27 */
+        (void)weft_fail(-EINVAL, "a reader's limit is at least one byte");
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!loop)
+        loop = weft_get_event_loop();
+    if (!loop) /* RDER-29; errno says so */
+        return NULL;
     struct weft_stream_reader *reader = mem_alloc_line(bytes);
-
     if (!reader) {
         errno = ENOMEM;
         return NULL;
@@ -33,15 +41,6 @@ struct weft_stream_reader *wf_reader_new(struct weft_loop *loop, size_t limit, s
 
 weft_stream_reader *weft_stream_reader_new(weft_loop *loop, size_t limit)
 {
-    if (!limit || limit > SSIZE_MAX) { /* RDER-27 */
-        (void)weft_fail(-EINVAL, "a reader's limit is at least one byte");
-        errno = EINVAL;
-        return NULL;
-    }
-    if (!loop)
-        loop = weft_get_event_loop();
-    if (!loop) /* RDER-29; errno says so */
-        return NULL;
     return wf_reader_new(loop, limit, sizeof(struct weft_stream_reader));
 }
 

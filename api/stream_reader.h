@@ -36,8 +36,7 @@ struct weft_stream_reader {
 
 _Static_assert(sizeof(struct weft_stream_reader) <= 128, "a stream's memory is cold: few lines");
 
-/* A new one at the beginning of a zeroed block of so many bytes, which is freed with it. NULL with errno
- * ENOMEM. */
+/* As weft_stream_reader_new(), at the beginning of a zeroed block of so many bytes, which is freed with it. */
 struct weft_stream_reader *wf_reader_new(struct weft_loop *loop, size_t limit, size_t bytes);
 
 /* Room for what is received: see wf_buffer_room(). 0; -ENOMEM; WEFT_ERUNTIME after the end. */

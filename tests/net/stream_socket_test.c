@@ -289,7 +289,8 @@ COROUTINE(echo)
     return rc;
 }
 
-/* At rest a stream allocates nothing, whatever the calls are. */
+/* At rest a stream allocates nothing, whatever the calls are; where a loop keeps no blocks, it is one block for
+ * each message. */
 START_SIM(allocates_nothing)
 {
     struct end ends[2];
@@ -307,7 +308,7 @@ START_SIM(allocates_nothing)
         ck_assert_int_eq(weft_stream_read_into(ends[0].reader, into, 1), 1);
         ck_assert_read(weft_stream_readline(ends[0].reader, &data), "other\n");
     }
-    ck_assert_uint_eq(wf_fault_calls(FAULT_ALLOC), 0);
+    ck_assert_uint_eq(wf_fault_calls(FAULT_ALLOC), BLOCK_KEEP_STREAM_MAX ? 0 : 2000);
     wf_fault_reset();
     weft_stream_close(ends[0].writer);
     ck_assert_int_eq(weft_join(task, NULL), 0);
