@@ -44,15 +44,16 @@ static struct gather *gather_of_set(struct watch_set *set)
     return container_of(set, struct gather, set);
 }
 
-/* What a cancelled gather ends with: the last child's cancellation, or one of its own (GATH-15). */
+/* What a cancelled gather ends with: the last child's cancellation, or one of its own, with the message
+ * that this child was last asked to end with outside a wait (GATH-15). */
 static void end_cancelled(struct gather *gather)
 {
+    struct weft_future *last = gather->children[gather->count - 1];
     weft_error *error = NULL;
-    int code = wf_future_take_error(gather->children[gather->count - 1], &error);
 
-    if (code != WEFT_ECANCELLED) {
+    if (wf_future_take_error(last, &error) != WEFT_ECANCELLED) {
         weft_error_unref(error);
-        error = NULL;
+        error = future_is_task(last) ? weft_error_ref(task_of(last)->cancel_error) : NULL;
     }
     (void)wf_future_fail(gather->outer, OUTCOME_FAILED, WEFT_ECANCELLED, error);
 }

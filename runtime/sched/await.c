@@ -9,6 +9,8 @@
 
 #include <errno.h>
 
+#include "runtime/sched/task_ops.h"
+
 /* The same from elsewhere. */
 struct remote_wait {
     struct wait wait;
@@ -116,8 +118,7 @@ static void remote_wait_asked(struct task *task, struct weft_future *f, weft_err
         weft_error_unref(error);
         return;
     }
-    task->must_cancel = true;
-    task->cancel_error = error;
+    task_ask_later(task, error);
 }
 
 struct task *wf_await_elsewhere(struct weft_loop *loop, struct task *task, struct weft_future *f)
@@ -148,8 +149,6 @@ bool wf_await_cancelled(struct task *task, const struct weft_future *f)
     /* The future's own CancelledError says it, whether it was cancelled or failed with one, as a
      * gather does: the first message counts (CANC-16). */
     task->must_cancel = false;
-    weft_error_unref(task->cancel_error);
-    task->cancel_error = NULL;
     return false;
 }
 

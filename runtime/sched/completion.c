@@ -80,6 +80,7 @@ void wf_future_free(struct weft_loop *here, struct weft_future *f)
     if (future_is_task(f)) {
         wf_task_drop_name(task_of(f));
         scope_fini(&task_of(f)->scope);
+        weft_error_unref(task_of(f)->cancel_error);
     } else if (f->kind == FUTURE_COMPOUND)
         plain_of(f)->ops->fini(f);
     block_put(here ? &here->blocks : NULL, (enum block_class)f->block, f);

@@ -59,7 +59,7 @@ void wf_future_unref_shared(struct weft_loop *here, struct weft_future *f);
 /* Whether a task holds nothing but what every task has: no name, no context. */
 static inline bool task_is_bare(const struct task *task)
 {
-    return !task->named && !task->scope.word;
+    return !task->named && !task->scope.word && !task->cancel_error;
 }
 
 /* Frees a future with a result that was taken, or whatever it has. */

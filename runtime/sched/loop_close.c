@@ -59,8 +59,6 @@ static void loop_destroy_task(struct weft_loop *loop, struct task *task)
         task->arg_drop(task->arg);
     }
     task->started = true;
-    weft_error_unref(task->cancel_error);
-    task->cancel_error = NULL;
     wf_task_complete(loop, task, OUTCOME_CANCELLED, WEFT_ECANCELLED, NULL);
     drop_ready(loop);
     wf_future_unref(&task->future);

@@ -21,6 +21,7 @@
 #include "runtime/sched/future_ops.h"
 #include "runtime/sched/report.h"
 #include "runtime/sched/suspend.h"
+#include "runtime/sched/task_ops.h"
 #include "runtime/sched/watch.h"
 
 static void task_entry(void *arg);
@@ -77,14 +78,12 @@ static void task_stillborn(struct weft_loop *loop, struct task *task, void *mark
 {
     weft_drop drop = task->arg_drop;
     void *arg = task->arg;
-    weft_error *error = task->cancel_error;
 
-    task->cancel_error = NULL;
     task->must_cancel = false;
     task->started = true;
     if (drop)
         drop(arg);
-    wf_task_complete(loop, task, mark, code, error);
+    wf_task_complete(loop, task, mark, code, weft_error_ref(task->cancel_error));
 }
 
 static void task_begin(struct weft_loop *loop, struct task *task)
@@ -135,18 +134,14 @@ static void *task_outcome(struct task *task, int *code, void *result, weft_error
     }
     if (unlikely(task->must_cancel)) {
         task->must_cancel = false;
-        weft_error *cancel_error = task->cancel_error;
-        task->cancel_error = NULL;
         if (*code == 0) { /* CANC-10: the request stands, the value is lost */
             if (task->future.drop)
                 task->future.drop(result);
             *code = WEFT_ECANCELLED;
-            *error = cancel_error;
+            *error = weft_error_ref(task->cancel_error);
             /* No error of the body carries the message: it is the task's own (CANC-24). */
             atomic_store_explicit(&task->future.message_spent, MESSAGE_FOR_ALL,
                                   memory_order_relaxed); /* published with the outcome */
-        } else {
-            weft_error_unref(cancel_error);
         }
     }
     if (likely(*code == 0))
@@ -293,17 +288,13 @@ void wf_timer_wake(struct runnable *r, struct weft_loop *loop)
 
 void wf_park_cancelled(struct task *task, struct wait *wait)
 {
-    weft_error *error = task->cancel_error;
+    weft_error *error = weft_error_ref(task->cancel_error);
 
     /* First taken off: in a circle of tasks the request may come back (see task.c). */
     task->must_cancel = false;
-    task->cancel_error = NULL;
-    if (wait->ops->cancel(wait, task, error)) {
-        weft_error_unref(error);
-    } else {
-        task->must_cancel = true;
-        task->cancel_error = error;
-    }
+    if (!wait->ops->cancel(wait, task, error))
+        task_ask_later(task, weft_error_ref(error));
+    weft_error_unref(error);
 }
 
 void wf_park(struct weft_loop *loop, struct task *task, struct wait *wait)
@@ -357,8 +348,7 @@ int weft_yield(void)
 bool wf_task_deliver_cancel(struct task *task)
 {
     task->must_cancel = false;
-    wf_error_raise(&task->errors, task->cancel_error);
-    task->cancel_error = NULL;
+    wf_error_raise(&task->errors, weft_error_ref(task->cancel_error));
     return true;
 }
 
@@ -368,11 +358,7 @@ int wf_wait_cancelled(struct task *task, bool cancelled, weft_error *error)
         wf_task_deliver_cancel(task);
         return WEFT_ECANCELLED;
     }
-    if (task->must_cancel) {
-        task->must_cancel = false;
-        weft_error_unref(task->cancel_error);
-        task->cancel_error = NULL;
-    }
+    task->must_cancel = false;
     wf_error_raise(&task->errors, error);
     return WEFT_ECANCELLED;
 }

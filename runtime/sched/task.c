@@ -234,15 +234,6 @@ struct cancel_mail {
     struct cancel_way way;
 };
 
-/* The request stays with the task until it is resumed, or suspended the next time. */
-static void cancel_later(struct task *task, weft_error *error)
-{
-    task->must_cancel = true;
-    weft_error_ref(error);
-    weft_error_unref(task->cancel_error);
-    task->cancel_error = error;
-}
-
 /* One more; it does not wrap. */
 static void count_request(struct task *task)
 {
@@ -276,11 +267,11 @@ static int cancel_here(struct task *task, weft_error *error)
         }
     }
     if (next) {
-        cancel_later(task, error);
+        task_ask_later(task, weft_error_ref(error));
         if (wf_await_leave(task))
             task_unpark(future_loop(&task->future), task);
     } else if (!task->wait || !task->wait->ops->cancel(task->wait, task, error)) {
-        cancel_later(task, error);
+        task_ask_later(task, weft_error_ref(error));
     }
     return 1;
 }
@@ -289,7 +280,7 @@ static int cancel_here(struct task *task, weft_error *error)
 static void cancel_come_round(struct task *task, weft_error *error)
 {
     count_request(task);
-    cancel_later(task, error);
+    task_ask_later(task, weft_error_ref(error));
     if (wf_await_leave(task))
         task_unpark(future_loop(&task->future), task);
 }
@@ -376,11 +367,8 @@ int weft_uncancel(weft_task *future)
     if (!future || !future_is_task(future))
         return -EINVAL;
     struct task *task = task_of(future);
-    if (task->cancelling > 0 && --task->cancelling == 0 && task->must_cancel) { /* CANC-20 */
-        task->must_cancel = false;
-        weft_error_unref(task->cancel_error);
-        task->cancel_error = NULL;
-    }
+    if (task->cancelling > 0 && --task->cancelling == 0)
+        task->must_cancel = false; /* CANC-20 */
     return task->cancelling;
 }
 

@@ -37,6 +37,15 @@ int wf_task_set_name(struct task *task, const char *name);
 
 void wf_task_drop_name(struct task *task);
 
+/* A request to end stays with the task until it is resumed, or suspended the next time. error: is the
+ * task's from here on; may be NULL. */
+static inline void task_ask_later(struct task *task, weft_error *error)
+{
+    weft_error_unref(task->cancel_error);
+    task->cancel_error = error;
+    task->must_cancel = true;
+}
+
 /* The name of a stack's owner, for the message of an overflow: async-signal-safe. */
 const char *wf_task_owner_name(void *owner);
 

@@ -64,7 +64,8 @@ struct task {
     struct wait *wait;
     struct context
         *resumer; /* eager start: whoever ran until then; the first suspension goes there */
-    weft_error *cancel_error; /* message of a cancellation that is still to be delivered */
+    weft_error *cancel_error; /* message of the last request to end that no wait has heard: while
+                                 must_cancel it is to be delivered, then it stays (GATH-15); owned */
     struct error_slot errors;
     weft_drop arg_drop;
     int cancelling;  /* requests to end, less those taken back */

@@ -260,6 +260,48 @@ START_SIM(cancelled)
     return 0;
 }
 
+/* Is asked to end while it waits, or while it is ready to run, and fails or returns nevertheless. */
+struct stubborn {
+    bool waits;
+    int code;
+};
+
+COROUTINE(stubborn_main)
+{
+    const struct stubborn *child = arg;
+    (void)result;
+    ck_assert_int_eq(child->waits ? weft_sleep(1) : weft_yield(), WEFT_ECANCELLED);
+    ck_assert_str_eq(weft_error_message(weft_error_current()), "enough");
+    (void)weft_yield();
+    return child->code ? weft_fail(child->code, "mine") : 0;
+}
+
+/* GATH-15: with the message that the last child was asked to end with, unless a wait has heard it. */
+START_SIM(message_of_the_last)
+{
+    for (int i = 0; i < 8; i++) {
+        struct stubborn first = {i & 1, 0}, last = {i & 2, i & 4 ? -EIO : 0};
+        weft_future *children[] = {weft_create_task(stubborn_main, &first, NULL),
+                                   weft_create_task(stubborn_main, &last, NULL)};
+        weft_future *g = weft_gather(children, 2, WEFT_RETURN_EXCEPTIONS);
+        weft_error *error = NULL;
+
+        sim_pass(1);
+        ck_assert_int_eq(weft_cancel_msg(g, "enough"), 1);
+        ck_assert_int_eq(weft_await(g, NULL), WEFT_ECANCELLED);
+        weft_exception(g, &error);
+        const char *message = weft_error_message(error);
+        if (last.waits)
+            ck_assert(!message || !*message);
+        else
+            ck_assert_str_eq(message, "enough");
+        weft_error_unref(error);
+        weft_unref(g);
+        unref_all(children, 2);
+    }
+    return 0;
+}
+
 /* GATH-23: what cannot be awaited is refused, and what lies beside it runs on. */
 START_SIM(refused)
 {
@@ -359,6 +401,7 @@ int main(void)
     tcase_add_test(tests, return_exceptions);
     tcase_add_test(tests, child_cancelled);
     tcase_add_test(tests, cancelled);
+    tcase_add_test(tests, message_of_the_last);
     tcase_add_test(tests, refused);
     tcase_add_test(tests, with_shields);
     tcase_add_test(tests, outside_a_loop);
