@@ -365,5 +365,60 @@ START_SIM(closed_by_others)
     return 0;
 }
 
+enum { CROWD = 100 };
+static weft_socket *crowd[CROWD][2];
+
+COROUTINE(receives_a_byte)
+{
+    char byte;
+    return (int)weft_sock_recv(arg, &byte, 1);
+}
+
+/* The poller knows them, and nobody waits for any. */
+static void open_crowd(void)
+{
+    for (int i = 0; i < CROWD; i++) {
+        ck_assert_int_eq(weft_socketpair(crowd[i]), 0);
+        weft_task *task = weft_create_task(receives_a_byte, crowd[i][0], NULL);
+        settle();
+        weft_cancel(task);
+        ck_assert_int_eq(weft_join(task, NULL), WEFT_ECANCELLED);
+    }
+}
+
+static void close_crowd(void)
+{
+    for (int i = 0; i < CROWD; i++) {
+        weft_socket_close(crowd[i][0]);
+        weft_socket_close(crowd[i][1]);
+    }
+}
+
+static int crowd_sends(void *arg)
+{
+    for (int i = 0; i < CROWD; i++)
+        peer_sends(crowd[i][1], "x");
+    peer_sends(arg, "news");
+    return 0;
+}
+
+/* However much comes that nobody waits for, virtual time stands still while what somebody waits for is there. */
+START_SIM(behind_a_crowd)
+{
+    open_pair();
+    open_crowd();
+    weft_task *task = weft_create_task(receiver, pair[0], NULL);
+    settle();
+    double start = sim_now();
+    weft_call_soon(weft_get_running_loop(), crowd_sends, pair[1], NULL);
+    ck_assert_int_eq(weft_wait_for(task, 1, NULL), 0);
+    weft_unref(task);
+    ck_assert_trace("news");
+    ck_assert_double_eq(sim_now(), start);
+    close_crowd();
+    close_pair();
+    return 0;
+}
+
 SUITE("sock", at_once, later, before_end, large, to_closed, by_datagram, from_fd, refused, twice,
-      short_counts, a_long_sendall_lets_others_run, closed_by_others)
+      short_counts, a_long_sendall_lets_others_run, closed_by_others, behind_a_crowd)
