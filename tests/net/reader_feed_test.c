@@ -1,6 +1,7 @@
 /*
  * reader_feed_test.c - what a reader is fed with: the end, flow control, its limit, its text.
  */
+#include "api/stream_buffer.h"
 #include "tests/net/streams.h"
 
 /* RDER-18: at the end when the end has come and nothing is left. */
@@ -390,6 +391,37 @@ START_SIM(no_block_at_rest)
     return 0;
 }
 
+/* More is received at a time once all the room there was has been used, also after a rest. What is fed by hand says
+ * nothing of that, nor does a look that brought nothing. */
+START_TEST(room_grows)
+{
+    enum { LEAST = BUFFER_BLOCK_MIN - 1 };
+    struct stream_buffer b = {0};
+    size_t room;
+
+    for (size_t got = LEAST - 1; got <= LEAST; got++) {
+        ck_assert_ptr_nonnull(wf_buffer_room(&b, &room));
+        ck_assert_uint_eq(room, LEAST);
+        buffer_filled(&b, got);
+        wf_buffer_drop(&b, got);
+    }
+    wf_buffer_rest(&b, SIZE_MAX);
+    ck_assert_ptr_null(b.block);
+    ck_assert_ptr_nonnull(wf_buffer_room(&b, &room));
+    ck_assert_uint_ge(room, 2 * LEAST);
+    wf_buffer_fini(&b);
+
+    b = (struct stream_buffer){0};
+    ck_assert_ptr_nonnull(wf_buffer_room(&b, &room));
+    ck_assert_ptr_nonnull(wf_buffer_reserve(&b, LEAST));
+    buffer_filled(&b, LEAST);
+    wf_buffer_drop(&b, LEAST);
+    ck_assert_ptr_nonnull(wf_buffer_room(&b, &room));
+    ck_assert_uint_eq(room, LEAST);
+    wf_buffer_fini(&b);
+}
+END_TEST
+
 static void makes_a_stream(void)
 {
     struct weft_loop *loop = weft_new_event_loop(NULL);
@@ -415,4 +447,4 @@ END_TEST
 SUITE("reader_feed", at_eof, flow_control, flow_control_of_all, waiting_resumes,
       closed_by_the_writer, half_closed, no_limit, after_the_end, no_loop, other_loop, as_text,
       own_transport, handed_out_stays, no_memory_to_feed, no_memory_for_the_error,
-      no_memory_to_receive, no_block_at_rest, no_memory_for_a_stream)
+      no_memory_to_receive, no_block_at_rest, room_grows, no_memory_for_a_stream)
