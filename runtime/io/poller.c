@@ -234,7 +234,7 @@ static int poller_epoll_wait(struct poller *poller, int64_t timeout_ns, struct p
         poller_report(poller, events, n, news);
         reported += n > 0 ? n : 0;
         seen += POLLER_BATCH;
-    } while (unlikely(n == POLLER_BATCH) && (poller->watched || !news->ready.first) &&
+    } while (unlikely(n == POLLER_BATCH) && (poller->watched || news->all || !news->ready.first) &&
              seen <= poller->watched + poller->sources);
     return n < 0 && n != -EINTR ? n : reported;
 }

@@ -85,6 +85,8 @@ typedef void (*poller_found)(void *watcher, void *arg);
 struct poller_news {
     poller_found found;
     void *arg;
+    bool
+        all; /* asked for: all that is ready, not as much as had better be looked after at a time */
     struct runnables ready; /* of sources: to be queued */
 };
 
@@ -133,8 +135,8 @@ int wf_poller_watch(struct poller *poller, int fd, enum poller_side side, void *
 /* Takes the watcher off; returns it, or NULL if there was none. */
 void *wf_poller_unwatch(struct poller *poller, int fd, enum poller_side side);
 
-/* Waits for at most timeout_ns (< 0: no limit) and reports what is ready. 0, or -errno (never
- * -EINTR). */
+/* Waits for at most timeout_ns (< 0: no limit) and reports what is ready: all watchers, and a batch of
+ * the sources at least; the next call has the others. 0, or -errno (never -EINTR). */
 int wf_poller_wait(struct poller *poller, int64_t timeout_ns, struct poller_news *news);
 
 /* For source.c: registers it, or tells epoll of more events that it looks for. 0; -EEXIST: the

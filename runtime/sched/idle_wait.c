@@ -101,7 +101,7 @@ static void idle_sleep(struct weft_loop *loop, enum parking_state how, int64_t u
         if (timeout_ns < 0)
             timeout_ns = 0;
     }
-    wf_loop_poll(loop, timeout_ns);
+    wf_loop_poll(loop, timeout_ns, false);
 }
 
 void wf_idle_wait(struct weft_loop *loop, int64_t until_ns)

@@ -10,7 +10,7 @@
  * has come. */
 void wf_idle_wait(struct weft_loop *loop, int64_t until_ns);
 
-/* Visits the poller (loop.c). */
-void wf_loop_poll(struct weft_loop *loop, int64_t timeout_ns);
+/* Visits the poller (loop.c); all: see poller_news. */
+void wf_loop_poll(struct weft_loop *loop, int64_t timeout_ns, bool all);
 
 #endif

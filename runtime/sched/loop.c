@@ -51,9 +51,9 @@ static void descriptor_ready(void *watcher, void *arg)
 }
 
 /* Visits the poller; waits for at most timeout_ns (< 0: no limit) where there is one. */
-void wf_loop_poll(struct weft_loop *loop, int64_t timeout_ns)
+void wf_loop_poll(struct weft_loop *loop, int64_t timeout_ns, bool all)
 {
-    struct poller_news news = {.found = descriptor_ready, .arg = loop};
+    struct poller_news news = {.found = descriptor_ready, .arg = loop, .all = all};
     loop->polls++;
     int rc = wf_poller_wait(&loop->poller, timeout_ns, &news);
     if (news.ready.first)
@@ -110,24 +110,22 @@ static inline bool wants_poll(const struct weft_loop *loop)
     return poller->watched || (poller->waiting && (loop->virtual_clock || !ready_is_empty(loop)));
 }
 
-/* Mail, descriptors, timers: whatever is there already goes to the ready queue, in this order. */
+/*
+ * Mail, descriptors, timers: what is there already goes to the ready queue, in this order (LIFE-21). Of many
+ * sources a batch, but all of them before a timer that is due.
+ */
 static void loop_collect(struct weft_loop *loop)
 {
     wf_loop_take_mail(loop);
     bool timers = !wheel_is_empty(&loop->wheel), poll = wants_poll(loop);
-    if (loop->virtual_clock) {
-        if (poll)
-            wf_loop_poll(loop, 0);
-        if (timers)
-            loop_fire_timers(loop, loop->now_ns);
-    } else if (timers || poll) {
-        int64_t now_ns = clock_now_ns();
-        if (poll)
-            wf_loop_poll(loop, 0);
-        loop->now_ns = now_ns;
-        if (timers)
-            loop_fire_timers(loop, now_ns);
-    }
+    if (!timers && !poll)
+        return;
+    int64_t now_ns = loop->virtual_clock ? loop->now_ns : clock_now_ns();
+    if (poll)
+        wf_loop_poll(loop, 0, timers && wf_wheel_next_ns(&loop->wheel) <= now_ns);
+    loop->now_ns = now_ns;
+    if (timers)
+        loop_fire_timers(loop, now_ns);
 }
 
 /* Nothing is ready: finds work elsewhere, or waits until there may be some. */

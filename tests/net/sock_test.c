@@ -420,5 +420,49 @@ START_SIM(behind_a_crowd)
     return 0;
 }
 
+static int received, received_before;
+
+COROUTINE(receives_one_of_many)
+{
+    char byte;
+    ssize_t n = weft_sock_recv(arg, &byte, 1);
+    received++;
+    return n == 1 ? 0 : (int)n;
+}
+
+static int timer_is_due(void *arg)
+{
+    (void)arg;
+    received_before = received;
+    return 0;
+}
+
+static int crowd_sends_and_arms(void *arg)
+{
+    (void)crowd_sends(arg);
+    return weft_call_later(weft_get_running_loop(), 0, timer_is_due, NULL, NULL);
+}
+
+/* LIFE-21: what has come runs before a timer that is due, however much it is. */
+START_SIM(before_a_timer)
+{
+    weft_task *tasks[CROWD];
+
+    open_pair();
+    open_crowd();
+    for (int i = 0; i < CROWD; i++)
+        tasks[i] = weft_create_task(receives_one_of_many, crowd[i][0], NULL);
+    settle();
+    weft_call_soon(weft_get_running_loop(), crowd_sends_and_arms, pair[1], NULL);
+    for (int i = 0; i < CROWD; i++)
+        ck_assert_int_eq(weft_join(tasks[i], NULL), 0);
+    settle();
+    ck_assert_int_eq(received_before, CROWD);
+    close_crowd();
+    close_pair();
+    return 0;
+}
+
 SUITE("sock", at_once, later, before_end, large, to_closed, by_datagram, from_fd, refused, twice,
-      short_counts, a_long_sendall_lets_others_run, closed_by_others, behind_a_crowd)
+      short_counts, a_long_sendall_lets_others_run, closed_by_others, behind_a_crowd,
+      before_a_timer)
