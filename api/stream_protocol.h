@@ -54,8 +54,8 @@ struct weft_stream_writer {
     bool over_tls;   /* the end of the stream closes it */
     bool own_reader; /* P3 */
     bool own_writer; /* P3 */
-    bool server;
-    bool serving;               /* of a server */
+    bool server;     /* it is a server's, and has what stands last */
+    bool serving;    /* the handler runs */
     struct stream_waits drains; /* while writing is paused */
     struct stream_waits closers;
     int code;          /* the connection was lost with: 0, or an error */

@@ -85,8 +85,7 @@ typedef void (*poller_found)(void *watcher, void *arg);
 struct poller_news {
     poller_found found;
     void *arg;
-    bool
-        all; /* asked for: all that is ready, not as much as had better be looked after at a time */
+    bool all;               /* asked for: all that is ready, not a batch */
     struct runnables ready; /* of sources: to be queued */
 };
 
