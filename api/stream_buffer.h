@@ -38,7 +38,7 @@ struct stream_buffer {
     char *other; /* see B2 and B3; or NULL */
     size_t other_capacity;
     size_t chunk;    /* how much is received at a time: more, if that was filled; 0: the least */
-    bool offered;    /* the room there was, all of it */
+    bool offered;    /* all the room there was has been given out */
     bool other_lent; /* B2 */
     bool handed;     /* something before `start` is in the caller's hands */
     bool cut;        /* B1 */

@@ -8,7 +8,7 @@
 struct stream_wait {
     struct wait wait;
     struct task *task;
-    struct weft_loop *loop; /* of the task */
+    struct weft_loop *loop; /* of the task, whose own word for it is cold when it is woken */
     struct stream_wait *prev, *next;
     struct stream_waits *list; /* NULL: ended (V1) */
     bool cancelled;
