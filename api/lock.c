@@ -2,7 +2,7 @@
  * lock.c - a lock for tasks.
  *
  * The word says LOCKED, and WAITED when somebody is in line; both are changed under its guard, or,
- * while nobody is in line, by one compare-and-swap.
+ * while nobody is in line, at once.
  *
  * K1  release() leaves the lock unlocked and wakes the first in line, which takes it when it runs;
  *     until then nobody else can, since newcomers see the line (LOCK-05, LOCK-06).
@@ -111,9 +111,7 @@ static inline bool lock_try(weft_lock *lock)
 {
     uint32_t open = 0;
     /* Acquire, with the release in weft_lock_release(): what the last holder did is seen. */
-    if (unlikely(!atomic_compare_exchange_strong_explicit(guard_word(&lock->word_), &open,
-                                                          LOCK_LOCKED, memory_order_acquire,
-                                                          memory_order_relaxed)))
+    if (unlikely(!guard_change(guard_word(&lock->word_), &open, LOCK_LOCKED, memory_order_acquire)))
         return false;
     lock_note_holder(lock);
     return true;
@@ -180,8 +178,7 @@ int weft_lock_release(weft_lock *lock)
         return -EINVAL;
     uint32_t held = LOCK_LOCKED;
     /* Release, with the acquire of the next who takes it. */
-    if (likely(atomic_compare_exchange_strong_explicit(guard_word(&lock->word_), &held, 0,
-                                                       memory_order_release, memory_order_relaxed)))
+    if (likely(guard_change(guard_word(&lock->word_), &held, 0, memory_order_release)))
         return 0;
     return lock_release(lock);
 }

@@ -2,7 +2,7 @@
  * semaphore.c - a number of permits for tasks.
  *
  * The word is the number of free permits, above WAITED: somebody is in line. Both are changed under
- * the word's guard, or, while nobody is in line, by one compare-and-swap.
+ * the word's guard, or, while nobody is in line, at once.
  *
  * S1  A permit is handed over when its waiter is woken (SEMA-05): from then on it is that one's.
  * S2  Who was woken stays in line until it runs, and counts as waiting: so newcomers stand behind
@@ -135,8 +135,7 @@ int weft_semaphore_acquire(weft_semaphore *semaphore)
     /* Acquire, with the release in weft_semaphore_release(): what was done before the permit was
      * given back is seen. */
     if (likely(bits >= SEMAPHORE_ONE) && likely(!(bits & (GUARD_HELD | SEMAPHORE_WAITED))) &&
-        likely(atomic_compare_exchange_strong_explicit(word, &bits, bits - SEMAPHORE_ONE,
-                                                       memory_order_acquire, memory_order_relaxed)))
+        likely(guard_change(word, &bits, bits - SEMAPHORE_ONE, memory_order_acquire)))
         return 0;
     return semaphore_acquire(semaphore);
 }
@@ -182,8 +181,7 @@ int weft_semaphore_release(weft_semaphore *semaphore)
     uint32_t bits = atomic_load_explicit(word, memory_order_relaxed);
     /* Release, with the acquire of the next who gets the permit. */
     if (likely(!(bits & (GUARD_HELD | SEMAPHORE_WAITED))) && likely(!is_full(semaphore, bits)) &&
-        likely(atomic_compare_exchange_strong_explicit(word, &bits, bits + SEMAPHORE_ONE,
-                                                       memory_order_release, memory_order_relaxed)))
+        likely(guard_change(word, &bits, bits + SEMAPHORE_ONE, memory_order_release)))
         return 0;
     return semaphore_release(semaphore);
 }
