@@ -212,7 +212,7 @@ START_SIM(left_and_continued)
     ck_assert_int_eq(weft_as_completed_next(&shared, &next), 0);
     ck_assert_ptr_eq(next, f[1]);
     ck_assert_int_eq(weft_sleep(10), 0);
-    trace_text[0] = '\0';
+    trace_clear();
     (void)weft_join(ask("other"), NULL);
     ck_assert_trace("other:EIO:-");
     ck_assert_int_eq(weft_as_completed_next(&shared, &next), 0);

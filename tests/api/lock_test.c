@@ -139,7 +139,7 @@ START_SIM(cancelled_with_the_release)
                 int rc = weft_join(tasks[i], NULL);
                 ck_assert_int_eq(rc, i == cancelled ? WEFT_ECANCELLED : 0);
             }
-            trace_text[0] = '\0';
+            trace_clear();
         }
     }
     return 0;

@@ -310,7 +310,7 @@ START_SIM(in_every_iteration)
         int rc = weft_join(t, NULL);
         ck_assert(heard || rc == (k % 2 ? WEFT_EGROUP : 0));
         ck_assert(!heard || rc == WEFT_ECANCELLED || rc == WEFT_EGROUP || block.after);
-        trace_text[0] = '\0';
+        trace_clear();
     }
     ck_assert_int_gt(late, 0);
     ck_assert_int_lt(late, 22);

@@ -353,7 +353,7 @@ START_SIM(finished_tasks_leave)
         sim_pass(3);
         ck_assert_int_eq(drops, i);
     }
-    trace_text[0] = '\0';
+    trace_clear();
     return weft_task_group_end(&group, 0);
 }
 

@@ -98,7 +98,7 @@ START_SIM(deadline_behind_the_resumed_caller)
     ck_assert_int_eq(weft_await(t, NULL), 0);
     ck_assert_ptr_eq(waiting.value, &values[2]);
     ck_assert_int_eq(weft_cancelling(t), 0);
-    trace_text[0] = '\0';
+    trace_clear();
     sim_pass(2);
     weft_unref(t);
     weft_unref(f);

@@ -215,7 +215,7 @@ START_SIM(cancelled_with_a_protocol)
             probe_await(&c.probe, c.probe.lost);
         ck_assert_int_eq(c.probe.made, c.probe.lost);
         weft_transport_unref(c.probe.transport);
-        trace_text[0] = '\0';
+        trace_clear();
     }
     ck_assert_int_gt(turns, 2);
     ck_assert_int_eq(reports_count, 0);

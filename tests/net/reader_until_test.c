@@ -121,7 +121,7 @@ START_SIM(every_cut)
             ck_assert_str_eq(r.got, "abcXXYXXYXXZ");
             ck_assert_uint_eq(buffered(reader), 3);
             weft_stream_reader_unref(reader);
-            trace_text[0] = '\0';
+            trace_clear();
         }
     }
     return 0;

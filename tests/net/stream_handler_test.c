@@ -239,7 +239,7 @@ START_SIM(no_memory)
     for (unsigned long nth = 1; nth < 100; nth++) {
         struct fake_transport *t = accept_one(&s, false);
         reports_count = 0;
-        trace_text[0] = '\0';
+        trace_clear();
         wf_fault_arm(FAULT_ALLOC, nth, ENOMEM, true);
         sim_pass(1);
         bool met = wf_fault_calls(FAULT_ALLOC) >= nth;

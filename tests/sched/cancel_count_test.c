@@ -156,7 +156,7 @@ START_SIM(which_message_counts)
         weft_cancel_msg(tasks[i], "second");
     }
     sim_pass(1);
-    trace_text[0] = '\0';
+    trace_clear();
     for (int i = 0; i < 5; i++) {
         ck_assert_int_eq(weft_result(tasks[i], NULL), WEFT_ECANCELLED);
         trace("%s", sim_said());

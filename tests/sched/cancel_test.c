@@ -327,9 +327,9 @@ START_SIM(long_chain_is_cancelled)
     static weft_task *chain[CHAIN];
     weft_task_options small = {.stack_bytes = 16 << 10};
 
-    chain[0] = weft_create_task(sleep_long, NULL, &small);
+    chain[0] = weft_create_task(sim_sleep, NULL, &small);
     for (int i = 1; i < CHAIN; i++)
-        chain[i] = weft_create_task(await_it, chain[i - 1], &small);
+        chain[i] = weft_create_task(sim_await, chain[i - 1], &small);
     sim_pass(1);
     weft_cancel(chain[CHAIN - 1]);
     ck_assert_int_eq(weft_await(chain[CHAIN - 1], NULL), WEFT_ECANCELLED);
@@ -338,7 +338,6 @@ START_SIM(long_chain_is_cancelled)
         ck_assert_int_eq(weft_cancelling(chain[i]), 1);
         weft_unref(chain[i]);
     }
-    trace_text[0] = '\0';
     return 0;
 }
 

@@ -192,7 +192,7 @@ START_TEST(debug_mode_keeps_the_order)
         weft_unref(b);
         weft_unref(all);
         weft_set_event_loop(NULL);
-        trace_text[0] = '\0';
+        trace_clear();
     }
 }
 END_TEST

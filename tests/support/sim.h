@@ -1,19 +1,19 @@
 /*
- * sim.h - a run on one loop and virtual time, and a record of what happened in which order.
+ * sim.h - a run on one loop and virtual time, with a record of what happened in which order.
  *
- * A test writes down the words of what it sees with trace(), from tasks and callbacks alike, and
- * compares the record with asyncio's order by ck_assert_trace(). The loop's reports are recorded
- * beside it. One thread, but for reports_count, which any thread may read.
+ * What the test sees goes into trace.h's record; the loop's reports are recorded beside it, by one
+ * thread: any may read reports_count.
  */
 #ifndef WEFT_TESTS_SUPPORT_SIM_H
 #define WEFT_TESTS_SUPPORT_SIM_H
 
 #include <check.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <weft/weft.h>
+
+#include "tests/support/trace.h"
 
 /* The head of a coroutine that need not use all that it is given. */
 #define COROUTINE(name) \
@@ -28,28 +28,6 @@
     }                                                    \
     END_TEST                                             \
     COROUTINE(name##_main)
-
-/* The record: words with blanks between them. */
-static char trace_text[2048];
-
-__attribute__((format(printf, 1, 2), unused)) static void trace(const char *format, ...)
-{
-    size_t used = strlen(trace_text);
-    va_list args;
-
-    if (used && used + 1 < sizeof(trace_text))
-        trace_text[used++] = ' ';
-    va_start(args, format);
-    vsnprintf(trace_text + used, sizeof(trace_text) - used, format, args);
-    va_end(args);
-}
-
-/* Compares the record, and begins a new one. */
-#define ck_assert_trace(expected)               \
-    do {                                        \
-        ck_assert_str_eq(trace_text, expected); \
-        trace_text[0] = '\0';                   \
-    } while (0)
 
 /* What the exception handler was told: how often, and the latest. */
 static _Atomic int reports_count;

@@ -250,7 +250,7 @@ static bool call_and_cancel(struct inn *inn, int turns, bool server)
         probe_await(&caller.probe, caller.probe.lost);
     weft_transport_unref(caller.probe.transport);
     turn_away(inn);
-    trace_text[0] = '\0';
+    trace_clear();
     return done;
 }
 
