@@ -2,7 +2,7 @@
  * lock.c - a lock for tasks.
  *
  * The word says LOCKED, and WAITED when somebody is in line; both are changed under its guard, or,
- * while nobody is in line, at once.
+ * while nobody is in line, by guard_change().
  *
  * K1  release() leaves the lock unlocked and wakes the first in line, which takes it when it runs;
  *     until then nobody else can, since newcomers see the line (LOCK-05, LOCK-06).

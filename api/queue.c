@@ -113,6 +113,8 @@ static int put(struct weft_queue *queue, void *item, bool waits)
             return WEFT_EQUEUESHUTDOWN;
         }
         if (likely(!queue_is_full(queue)) && likely(store_has_room(&queue->store))) {
+            if (unlikely(store_compares(&queue->store)))
+                guard_show(&queue->word, bits);
             store_push(&queue->store, item);
             queue->unfinished++;
             (void)waitq_pop(&queue->getters, &wakes);
@@ -158,6 +160,8 @@ static int get(struct weft_queue *queue, void **ret_item, bool waits)
         uint32_t bits = guard_lock(&queue->word);
 
         if (likely(queue->store.count)) {
+            if (unlikely(store_compares(&queue->store)))
+                guard_show(&queue->word, bits);
             void *item = store_pop(&queue->store);
             (void)waitq_pop(&queue->putters, &wakes);
             guard_unlock(&queue->word, bits);

@@ -2,7 +2,7 @@
  * semaphore.c - a number of permits for tasks.
  *
  * The word is the number of free permits, above WAITED: somebody is in line. Both are changed under
- * the word's guard, or, while nobody is in line, at once.
+ * the word's guard, or, while nobody is in line, by guard_change().
  *
  * S1  A permit is handed over when its waiter is woken (SEMA-05): from then on it is that one's.
  * S2  Who was woken stays in line until it runs, and counts as waiting: so newcomers stand behind

@@ -43,10 +43,16 @@ static inline void **store_slot(const struct store *store, size_t index)
     return &store->slots[(store->head + index) & (store->capacity - 1)];
 }
 
+/* Whether a push or pop may call the user. */
+static inline bool store_compares(const struct store *store)
+{
+    return store->order == STORE_SMALLEST;
+}
+
 /* There is room. */
 static inline void store_push(struct store *store, void *item)
 {
-    if (unlikely(store->order == STORE_SMALLEST)) {
+    if (unlikely(store_compares(store))) {
         wf_heap_push(store, item);
         return;
     }
@@ -57,7 +63,7 @@ static inline void store_push(struct store *store, void *item)
 /* There is an item. */
 static inline void *store_pop(struct store *store)
 {
-    if (unlikely(store->order == STORE_SMALLEST))
+    if (unlikely(store_compares(store)))
         return wf_heap_pop(store);
     store->count--;
     if (store->order == STORE_LAST_IN)

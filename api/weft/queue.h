@@ -35,7 +35,7 @@ WEFT_API weft_queue *weft_lifo_queue_new(long maxsize);
  * weft_priority_queue_new - make a queue that gives the smallest item first
  * @maxsize: as in weft_queue_new()
  * @compare: negative if the first of two items is smaller; as qsort()'s. Called while the queue is
- *           held: it must be short, and neither suspend, nor use the queue, nor start a thread
+ *           held: it must be short, and neither suspend nor use the queue
  *
  * Items that compare equal come in any order.
  *

@@ -7,11 +7,12 @@
  *     word:  ... bits of the user's ... | GUARD_HELD
  *
  * G1  Held for a bounded number of steps: no suspension, no call of the user, no allocation, no
- *     system call while it is held.
+ *     system call while it is held. The one exception is a priority queue's comparison, before which
+ *     the holder calls guard_show().
  * G2  Who takes it sees everything that the last holder, and every guard_change() since, did.
- * G3  While the process has one thread, nobody can find the guard held (G1), so its bit is not set,
- *     and no step is an atomic read-modify-write. Another thread that starts later sees the word as
- *     it was left (single_threaded.h).
+ * G3  Until the process starts a second thread nobody can find the guard held (G1), so its bit is not
+ *     set, and no step is an atomic read-modify-write. A thread that starts later sees the word as it
+ *     was left (single_threaded.h).
  *
  * A holder may lose its processor: who waits spins a little, then yields, then sleeps for a moment,
  * so that it cannot keep the holder from running whatever their priorities are.
@@ -56,6 +57,13 @@ static inline uint32_t guard_lock(_Atomic uint32_t *word)
 {
     uint32_t bits;
     return likely(guard_try(word, &bits)) ? bits : wf_guard_lock(word);
+}
+
+/* The holder of these bits will call the user, who may start a thread: the guard can be seen (G3).
+ * Relaxed: that thread begins after this. */
+static inline void guard_show(_Atomic uint32_t *word, uint32_t bits)
+{
+    atomic_store_explicit(word, bits | GUARD_HELD, memory_order_relaxed);
 }
 
 /* Gives it back, and sets the word. */

@@ -2,9 +2,9 @@
  * single_threaded.h - whether this is the only thread of the process.
  *
  * While it is, nobody sees a step half done, and a compare-and-swap may be a comparison and a store:
- * 1 ns in place of 6. The C library keeps the flag for its own locks. It falls before another thread
- * starts, and that one sees all that was done until then; a step that has looked at it is over before
- * it can fall, if the step calls nothing.
+ * 1 ns in place of 6. The C library keeps the flag for its own locks. It falls before a second thread
+ * starts (and glibc 2.36 never raises it again), and that one sees all that was done until then. A
+ * step that has looked at it is over before it can fall, if the step calls nothing.
  */
 #ifndef WEFT_RUNTIME_BASE_SINGLE_THREADED_H
 #define WEFT_RUNTIME_BASE_SINGLE_THREADED_H

@@ -1,6 +1,9 @@
 /*
  * queue_test.c - queues between tasks: order, room, waiting in line, and those who give up.
  */
+#include <pthread.h>
+#include <sched.h>
+
 #include "tests/api/queues.h"
 #include "tests/support/suite.h"
 
@@ -62,6 +65,52 @@ static void join_all(weft_task **tasks, int count)
 static int by_value(const void *a, const void *b)
 {
     return ((intptr_t)a > (intptr_t)b) - ((intptr_t)a < (intptr_t)b);
+}
+
+enum { PRESENT = 10, BORROWED = 5 };
+
+/* On a thread of its own: takes the smallest ones, and puts them back. */
+static void *borrow(void *begun)
+{
+    long borrowed[BORROWED];
+    *(atomic_bool *)begun = true;
+    for (int i = 0; i < BORROWED; i++)
+        borrowed[i] = get_nowait();
+    for (int i = 0; i < BORROWED; i++)
+        ck_assert_int_eq(put_nowait(borrowed[i]), 0);
+    return NULL;
+}
+
+static pthread_t company;
+static bool company_wanted;
+
+/* When it is wanted it starts another user of the queue, and leaves it the processor. */
+static int by_value_with_company(const void *a, const void *b)
+{
+    if (company_wanted) {
+        static atomic_bool begun;
+        company_wanted = false;
+        ck_assert_int_eq(pthread_create(&company, NULL, borrow, &begun), 0);
+        for (int i = 0; i < 1000 || !begun; i++)
+            sched_yield();
+    }
+    return by_value(a, b);
+}
+
+/* A comparison may start the first other thread of the process: that one waits for its end. */
+START_SIM(comparison_starts_a_thread)
+{
+    queue = weft_priority_queue_new(0, by_value_with_company);
+    for (long value = 0; value < PRESENT; value++)
+        ck_assert_int_eq(put_nowait(value), 0);
+    company_wanted = true;
+    ck_assert_int_eq(get_nowait(), 0);
+    ck_assert_int_eq(pthread_join(company, NULL), 0);
+    for (long value = 1; value < PRESENT; value++)
+        ck_assert_int_eq(get_nowait(), value);
+    ck_assert_int_eq(get_nowait(), WEFT_EQUEUEEMPTY);
+    done();
+    return 0;
 }
 
 /* QUEU-01, QUEU-19, QUEU-20: first, last, smallest. */
@@ -395,6 +444,7 @@ int main(void)
     tcase_add_test(tests, joined_by_several);
     tcase_add_test(tests, as_text);
     tcase_add_test(tests, outside_tasks);
+    tcase_add_test(tests, comparison_starts_a_thread);
     suite_add_tcase(suite, tests);
     return suite_main(suite);
 }

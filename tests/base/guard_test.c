@@ -5,12 +5,13 @@
 #include <sched.h>
 
 #include "runtime/base/guard.h"
+#include "runtime/base/sanitizer.h"
 #include "tests/support/suite.h"
 
 #define ROUNDS  100000u
 #define THREADS 3
 
-#ifdef __SANITIZE_THREAD__
+#ifdef WEFT_TSAN
 #define ALONE false /* the sanitizer has a thread of its own */
 #else
 #define ALONE true
@@ -52,6 +53,8 @@ START_TEST(one_thread)
     changes_as_it_should();
     ck_assert_uint_eq(guard_lock(&word), 0x80);
     ck_assert_uint_eq(look(), ALONE ? 0x80 : 0x80 | GUARD_HELD);
+    guard_show(&word, 0x80);
+    ck_assert_uint_eq(look(), 0x80 | GUARD_HELD);
     guard_unlock(&word, 0);
 }
 END_TEST
