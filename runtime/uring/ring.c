@@ -4,12 +4,18 @@
 #include "runtime/uring/ring.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "runtime/base/likely.h"
 #include "runtime/uring/core.h"
 
 #define RING_ENTRIES     256u
 #define RING_COMPLETIONS 4096u
+
+/* A few milliseconds each. */
+#define RING_GRACE_PERIODS 8u
 
 #define RING_FEATURES (IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_FAST_POLL)
 
@@ -45,6 +51,12 @@ int wf_ring_open(struct ring *ring)
     ring->owner = rc ? 0 : gettid();
     ring->process = getpid();
     return rc;
+}
+
+bool wf_ring_wait_for_memory(unsigned waited)
+{
+    return waited < RING_GRACE_PERIODS && !uring_fault(FAULT_MEMBARRIER) &&
+           !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
 void wf_ring_close(struct ring *ring)

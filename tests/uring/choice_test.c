@@ -15,8 +15,8 @@
 #include <weft/weft.h>
 
 #include "tests/support/faults.h"
+#include "tests/support/grace.h"
 #include "tests/support/suite.h"
-#include "tests/uring/grace.h"
 
 #ifndef LINKED
 #define LINKED 1

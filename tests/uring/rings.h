@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 
 #include "runtime/uring/uring.h"
-#include "tests/uring/grace.h"
+#include "tests/support/grace.h"
 
 #define LOOKS_MAX 100000
 

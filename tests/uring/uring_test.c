@@ -232,6 +232,32 @@ START_TEST(a_ring_that_fails)
 }
 END_TEST
 
+/* How often a poller asks for a ring that is refused so. */
+static unsigned long asks(int error, bool again)
+{
+    struct poller other;
+    wf_poller_init(&other, POLLER_URING);
+    wf_fault_arm(FAULT_URING_SETUP, 1, error, again);
+    const char *name = poller_name(&other);
+    unsigned long calls = wf_fault_calls(FAULT_URING_SETUP);
+    if (again || error != ENOMEM)
+        ck_assert_str_eq(name, "epoll");
+    wf_fault_reset();
+    wf_poller_close(&other);
+    return calls;
+}
+
+/* A ring for which there is no memory is asked for again, for a while, as far as waiting helps. */
+START_TEST(memory_that_comes_back)
+{
+    ck_assert_uint_ge(asks(ENOMEM, false), 2);
+    ck_assert_uint_gt(asks(ENOMEM, true), 2);
+    ck_assert_uint_eq(asks(EPERM, false), 1);
+    wf_fault_arm(FAULT_MEMBARRIER, 1, ENOSYS, true);
+    ck_assert_uint_eq(asks(ENOMEM, true), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("uring");
@@ -242,6 +268,7 @@ int main(void)
     tcase_add_test(tests, flows_outlive_their_sources);
     tcase_add_test(tests, completions_overflow);
     tcase_add_test(tests, a_ring_that_fails);
+    tcase_add_test(tests, memory_that_comes_back);
     suite_add_tcase(suite, tests);
     return suite_main(suite);
 }

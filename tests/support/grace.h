@@ -6,8 +6,8 @@
  * sandbox with a user namespace root is such a one too. A closed ring's memory goes back only after a grace period
  * or two. So beside many other tests a ring can be refused for a moment; every other refusal stands.
  */
-#ifndef WEFT_TESTS_URING_GRACE_H
-#define WEFT_TESTS_URING_GRACE_H
+#ifndef WEFT_TESTS_SUPPORT_GRACE_H
+#define WEFT_TESTS_SUPPORT_GRACE_H
 
 #include <linux/membarrier.h>
 #include <sched.h>
