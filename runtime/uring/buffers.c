@@ -47,6 +47,7 @@ int wf_buffers_open(struct buffers *buffers, struct io_uring *io)
     struct io_uring_buf_reg reg = {.ring_addr = (uintptr_t)buffers->ring,
                                    .ring_entries = BUFFERS_COUNT,
                                    .bgid = BUFFERS_GROUP};
+    URING_FAIL_IF(FAULT_URING_SETUP);
     rc = io_uring_register_buf_ring(io, &reg, 0);
     if (rc)
         return rc;

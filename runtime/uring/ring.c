@@ -8,13 +8,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/base/atomic.h"
 #include "runtime/base/likely.h"
 #include "runtime/uring/core.h"
 
 #define RING_ENTRIES     256u
 #define RING_COMPLETIONS 4096u
 
-/* A few milliseconds each. */
+/* Some ten milliseconds each. */
 #define RING_GRACE_PERIODS 8u
 
 #define RING_FEATURES (IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_FAST_POLL)
@@ -53,10 +54,17 @@ int wf_ring_open(struct ring *ring)
     return rc;
 }
 
-bool wf_ring_wait_for_memory(unsigned waited)
+bool wf_ring_wait_for_memory(unsigned *waited)
 {
-    return waited < RING_GRACE_PERIODS && !uring_fault(FAULT_MEMBARRIER) &&
-           !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+    /* Written by who waited in vain. Relaxed: nothing is ordered by it. */
+    static atomic_bool in_vain;
+    if (atomic_load_explicit(&in_vain, memory_order_relaxed))
+        return false;
+    if (++*waited <= RING_GRACE_PERIODS && !uring_fault(FAULT_MEMBARRIER) &&
+        !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+        return true;
+    atomic_store_explicit(&in_vain, true, memory_order_relaxed);
+    return false;
 }
 
 void wf_ring_close(struct ring *ring)

@@ -22,13 +22,14 @@ struct ring {
 int wf_ring_open(struct ring *ring);
 
 /*
- * After -ENOMEM: waits a little, and says whether to ask again. waited: how often that was done.
+ * After -ENOMEM: waits a little, and says whether to ask again. *waited: how often that was done; 0 at first.
  *
  * Where the memory of rings is limited (RLIMIT_MEMLOCK, without CAP_IPC_LOCK, seen with 6.18), that of
  * a closed one counts until a grace period or two of the kernel have gone by: a program that is
- * started anew would be refused what it can have in a moment.
+ * started anew would be refused what it can have in a moment. Once it was in vain to the end, nobody
+ * in this process waits again.
  */
-bool wf_ring_wait_for_memory(unsigned waited);
+bool wf_ring_wait_for_memory(unsigned *waited);
 
 /* Any thread. What is in flight ends without a word. */
 void wf_ring_close(struct ring *ring);

@@ -16,18 +16,18 @@
 /* In the thread that is to have it. What the kernel refuses in the end it is not asked for again. */
 static void uring_open_ring(struct uring *uring)
 {
-    int rc;
-    for (unsigned waited = 0; (rc = wf_ring_open(&uring->ring)) == -ENOMEM; waited++)
-        if (!wf_ring_wait_for_memory(waited))
-            break;
-    uring->refused = rc;
-    for (unsigned waited = 0; !uring->refused; waited++) {
-        rc = wf_buffers_open(&uring->buffers, &uring->ring.io);
-        if (rc != -ENOMEM || !wf_ring_wait_for_memory(waited))
+    unsigned waited = 0;
+    do
+        uring->refused = wf_ring_open(&uring->ring);
+    while (uring->refused == -ENOMEM && wf_ring_wait_for_memory(&waited));
+    int no_buffers = uring->refused;
+    while (!uring->refused) {
+        no_buffers = wf_buffers_open(&uring->buffers, &uring->ring.io);
+        if (no_buffers != -ENOMEM || !uring->buffers.ring || !wf_ring_wait_for_memory(&waited))
             break;
     }
     /* Without buffers (5.19) the ring tells what is ready, no more. */
-    uring->receives = !rc;
+    uring->receives = !no_buffers;
     /* Only where nothing completes unless the loop asks: a descriptor that came between the last look
      * and the ring's end would be nobody's. */
     uring->accepts = !uring->refused && (uring->ring.io.flags & IORING_SETUP_DEFER_TASKRUN) != 0;

@@ -69,16 +69,19 @@ static int by_value(const void *a, const void *b)
 
 enum { PRESENT = 10, BORROWED = 5 };
 
+static atomic_bool company_begun, company_ended;
+
 /* On a thread of its own: takes the smallest ones, and puts them back. */
-static void *borrow(void *begun)
+static void *borrow(void *arg)
 {
     long borrowed[BORROWED];
-    *(atomic_bool *)begun = true;
+    company_begun = true;
     for (int i = 0; i < BORROWED; i++)
         borrowed[i] = get_nowait();
     for (int i = 0; i < BORROWED; i++)
         ck_assert_int_eq(put_nowait(borrowed[i]), 0);
-    return NULL;
+    company_ended = true;
+    return arg;
 }
 
 static pthread_t company;
@@ -88,28 +91,50 @@ static bool company_wanted;
 static int by_value_with_company(const void *a, const void *b)
 {
     if (company_wanted) {
-        static atomic_bool begun;
         company_wanted = false;
-        ck_assert_int_eq(pthread_create(&company, NULL, borrow, &begun), 0);
-        for (int i = 0; i < 1000 || !begun; i++)
+        ck_assert_int_eq(pthread_create(&company, NULL, borrow, NULL), 0);
+        for (int i = 0; i < 1000 || !company_begun; i++)
             sched_yield();
+        ck_assert(!company_ended);
     }
     return by_value(a, b);
 }
 
-/* A comparison may start the first other thread of the process: that one waits for its end. */
-START_SIM(comparison_starts_a_thread)
+static void make_with_company(void)
 {
     queue = weft_priority_queue_new(0, by_value_with_company);
-    for (long value = 0; value < PRESENT; value++)
+    ck_assert_ptr_nonnull(queue);
+    for (long value = 1; value <= PRESENT; value++)
         ck_assert_int_eq(put_nowait(value), 0);
-    company_wanted = true;
-    ck_assert_int_eq(get_nowait(), 0);
+}
+
+/* All is there, up to last, and nothing twice. */
+static void check_with_company(long last)
+{
     ck_assert_int_eq(pthread_join(company, NULL), 0);
-    for (long value = 1; value < PRESENT; value++)
+    for (long value = 1; value <= last; value++)
         ck_assert_int_eq(get_nowait(), value);
     ck_assert_int_eq(get_nowait(), WEFT_EQUEUEEMPTY);
     done();
+}
+
+/* A comparison may start the first other thread of the process: that one waits for its end. */
+START_SIM(comparison_of_a_get_starts_a_thread)
+{
+    make_with_company();
+    ck_assert_int_eq(put_nowait(0), 0);
+    company_wanted = true;
+    ck_assert_int_eq(get_nowait(), 0);
+    check_with_company(PRESENT);
+    return 0;
+}
+
+START_SIM(comparison_of_a_put_starts_a_thread)
+{
+    make_with_company();
+    company_wanted = true;
+    ck_assert_int_eq(put_nowait(PRESENT + 1), 0);
+    check_with_company(PRESENT + 1);
     return 0;
 }
 
@@ -444,7 +469,8 @@ int main(void)
     tcase_add_test(tests, joined_by_several);
     tcase_add_test(tests, as_text);
     tcase_add_test(tests, outside_tasks);
-    tcase_add_test(tests, comparison_starts_a_thread);
+    tcase_add_test(tests, comparison_of_a_get_starts_a_thread);
+    tcase_add_test(tests, comparison_of_a_put_starts_a_thread);
     suite_add_tcase(suite, tests);
     return suite_main(suite);
 }
