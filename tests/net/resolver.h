@@ -10,6 +10,7 @@
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ static struct {
     const char *addresses; /* numeric, with blanks between them; "" for an empty answer */
     int eai, error;        /* fails with this instead; errno */
     sem_t entered, open;   /* the gate of the slow ones */
-    _Atomic int calls, frees, inside, inside_most;
+    _Atomic int calls, answers, frees, inside, inside_most;
     pthread_t thread; /* of the latest call */
     int flags;        /* of the latest call */
     char order[256];  /* the names, in the order in which they were asked for */
@@ -89,6 +90,7 @@ static inline int resolver_ask(const char *host, const char *port, const struct 
     if (*ret_list && hints->ai_flags & AI_CANONNAME)
         (*ret_list)->ai_canonname = strdup(host);
     resolver.inside--;
+    resolver.answers++;
     errno = resolver.error;
     return resolver.eai;
 }
@@ -112,6 +114,7 @@ static inline int resolver_name(const struct sockaddr *address, socklen_t bytes,
     snprintf(host, host_bytes, "host-%d", address->sa_family);
     snprintf(service, service_bytes, "service-%d", (int)bytes);
     resolver.inside--;
+    resolver.answers++;
     errno = resolver.error;
     return resolver.eai;
 }
@@ -125,9 +128,17 @@ __attribute__((unused)) static void resolver_install(const char *addresses)
     resolver.eai = resolver.error = 0;
     sem_init(&resolver.entered, 0, 0);
     sem_init(&resolver.open, 0, 0);
-    resolver.calls = resolver.frees = resolver.inside = resolver.inside_most = 0;
+    resolver.calls = resolver.answers = resolver.frees = 0;
+    resolver.inside = resolver.inside_most = 0;
     resolver.order[0] = '\0';
     wf_dns_set_resolver(&ops);
+}
+
+/* Waits until there have been so many answers. The loop makes no turn meanwhile. */
+__attribute__((unused)) static void resolver_await_answers(int count)
+{
+    while (resolver.answers < count)
+        sched_yield();
 }
 
 /* Waits until so many slow ones more have entered; and lets so many out. */
