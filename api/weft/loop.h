@@ -117,7 +117,8 @@ WEFT_API int weft_loop_is_closed(const weft_loop *loop);  /* any thread */
  * weft_loop_poller - the poller that is in force
  *
  * What was asked for may be missing or refused: a loop finds that out when it first waits for a descriptor, or
- * at the latest when this is asked.
+ * at the latest when this is asked. Where the kernel has no memory for a ring, its thread blocks for up to
+ * eight of the kernel's grace periods (about 0.1 s), until that was in vain once in the process.
  *
  * Context: loop, or any thread while it does not run
  * Return:  "epoll" or "io_uring", static; NULL for NULL

@@ -187,9 +187,8 @@ static void life(void)
     static char out[20000], in[20000];
     struct waiter waiter = {.queued = 0};
     open_all();
-    for (int tries = 0; strcmp(poller_name(&poller), "io_uring") != 0 && comes_ring(); tries++) {
-        if (fault_met())
-            break;
+    for (int tries = 0;
+         strcmp(poller_name(&poller), "io_uring") != 0 && !fault_met() && comes_ring(); tries++) {
         ck_assert_int_lt(tries, GRACE_PERIODS_MAX);
         close_all();
         grace_period();
